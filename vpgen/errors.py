@@ -1,0 +1,137 @@
+"""Everything that can go wrong, in one small tree.
+
+VpgenError
+├── InvalidInput          the request itself is at fault: a picture, a prompt, an id, a number
+│   └── NoPersonFound     matting was asked to cut out a person and there is none
+├── ConfigError           a YAML file is at fault; carries every problem at once
+├── Refused               moderation said no; never retried
+├── OverBudget            spending was refused before it happened
+├── NotFound              no clip, project, object or backend of that name
+├── IllegalMove           a project's life does not allow this step; names the steps it allows
+├── Conflict              another process moved the same thing first
+├── MissingDependency     an optional extra is not installed; names the exact command
+├── StoreError            the artifact store or database cannot be read or written
+│   └── Corrupted         stored bytes are not what was written
+└── StageFailed           a backend broke while doing its work
+
+Each says what happened (the message), where (`stage`, `backend`, `job_id`), what it cost so far
+(`cost_usd`; None is unknown), whether the same call may succeed later (`retryable`) and what to do
+(`remedy`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+
+class VpgenError(Exception):
+    """The root: catch this to catch everything vpgen raises on purpose."""
+
+    exit_code = 1
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        remedy: str | None = None,
+        stage: str | None = None,
+        backend: str | None = None,
+        job_id: str | None = None,
+        cost_usd: Decimal | None = Decimal(0),
+        retryable: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+        self.stage = stage
+        self.backend = backend
+        self.job_id = job_id
+        self.cost_usd = cost_usd
+        self.retryable = retryable
+
+    def __str__(self) -> str:
+        where = "/".join(part for part in (self.stage, self.backend, self.job_id) if part)
+        return f"{where}: {self.message}" if where else self.message
+
+
+class InvalidInput(VpgenError, ValueError):
+    """The request is at fault; asking again unchanged cannot help."""
+
+    exit_code = 2
+
+
+class NoPersonFound(InvalidInput):
+    """There is nobody in the picture to cut out."""
+
+
+class ConfigError(VpgenError):
+    """One or more problems in a YAML file, all of them in `problems`."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Sequence[str], *, remedy: str | None = None) -> None:
+        super().__init__("\n".join(problems), remedy=remedy)
+        self.problems = tuple(problems)
+
+
+class Refused(VpgenError):
+    """Moderation refused the text or a picture. `terms` says what it objected to."""
+
+    exit_code = 3
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        terms: Sequence[str] = (),
+        remedy: str | None = None,
+        stage: str | None = None,
+        backend: str | None = None,
+    ) -> None:
+        super().__init__(message, remedy=remedy, stage=stage, backend=backend)
+        self.terms = tuple(terms)
+
+
+class OverBudget(VpgenError):
+    """The estimate does not fit the budget that is left; nothing was spent."""
+
+    exit_code = 4
+
+
+class NotFound(VpgenError, LookupError):
+    """Nothing goes by that name."""
+
+    exit_code = 2
+
+
+class IllegalMove(VpgenError):
+    """A project cannot take this step from where it stands."""
+
+    exit_code = 2
+
+
+class Conflict(VpgenError):
+    """Someone else changed the same thing first; look again, then decide."""
+
+    exit_code = 5
+
+
+class MissingDependency(VpgenError, ImportError):
+    """An optional library is needed here."""
+
+    exit_code = 2
+
+
+class StoreError(VpgenError):
+    """The store or the database cannot be reached, read or written."""
+
+    exit_code = 6
+
+
+class Corrupted(StoreError):
+    """Stored bytes do not match their hash."""
+
+
+class StageFailed(VpgenError):
+    """A backend failed; the cause is chained."""

@@ -1,0 +1,1 @@
+"""Frames and video: streaming decode, camera moves, encode, contact sheets."""
