@@ -1,0 +1,1 @@
+"""Who does the work: one room per engine or vendor, found through the entry-point group `vpgen.backends`."""

@@ -1,0 +1,298 @@
+"""Pipeline configs: YAML files that say which backend does each stage, with which parameters.
+
+A config may extend another (`extends: animatic`, a file beside it or one that ships with vpgen); what it
+says wins. Every problem in the result is reported at once, with file and line, and an unknown key is an
+error that names the nearest known one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import BaseModel, Field, ValidationError, field_validator
+
+from vpgen.backends.registry import STAGES, find, serves, serving
+from vpgen.clip import ClipSpec, Size, Value
+from vpgen.errors import ConfigError, MissingDependency, NotFound
+from vpgen.resources import folder
+from vpgen.stages import Backend, Stage
+from vpgen.yamls import load_yaml_with_lines
+
+KeyPath = tuple[str | int, ...]
+"""A key path in a YAML file, e.g. ("stages", "encode", "crf")."""
+
+PREVIEW_STAGES: tuple[Stage, ...] = (
+    "plan",
+    "moderate",
+    "character",
+    "background",
+    "matting",
+    "composite",
+    "animate",
+    "encode",
+    "score",
+)
+FINISHING_STAGES: tuple[Stage, ...] = ("upscale", "interpolate", "encode", "score")
+
+
+class Delivery(Value):
+    """Size (width, height) and rate of a video."""
+
+    size: Size
+    fps: Annotated[int, Field(ge=1, le=120)]
+
+
+class Budget(Value):
+    """Spending limits in USD; a stage whose estimate does not fit is refused before it runs."""
+
+    clip: Annotated[Decimal, Field(ge=0)] = Decimal("2.00")
+
+
+class StageChoice(Value):
+    """Which backend does a stage, with its validated parameters."""
+
+    backend: str
+    version: str
+    params: dict[str, Any]
+
+    def build(self) -> Backend:
+        """A ready-to-use backend."""
+        cls = find(self.backend)
+        return cls(cls.Params.model_validate(self.params))
+
+
+class _Common(Value):
+    """What a config says apart from its stages."""
+
+    name: str = "unnamed"
+    description: str = ""
+    seconds: Annotated[float, Field(gt=0, le=60)] = 6.0
+    stills: Size = (1920, 1080)
+    preview: Delivery = Delivery(size=(640, 360), fps=12)
+    final: Delivery = Delivery(size=(1920, 1080), fps=24)
+    finish: tuple[Literal["upscale", "interpolate"], ...] = ("upscale", "interpolate")
+    budget: Budget = Budget()
+
+    @field_validator("finish")
+    @classmethod
+    def _once(cls, finish: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(finish)) != len(finish):
+            raise ValueError("each finishing stage may be named once")
+        return finish
+
+
+class PipelineConfig(_Common):
+    """A whole pipeline, resolved: nothing in it refers to another file."""
+
+    stages: dict[Stage, StageChoice]
+
+    @property
+    def preview_spec(self) -> ClipSpec:
+        """What the preview must be."""
+        return ClipSpec(size=self.preview.size, fps=self.preview.fps, seconds=self.seconds)
+
+    @property
+    def final_spec(self) -> ClipSpec:
+        """What the final must be."""
+        return ClipSpec(size=self.final.size, fps=self.final.fps, seconds=self.seconds)
+
+    def finishing(self, other: PipelineConfig) -> PipelineConfig:
+        """This config up to the animated clip, `other` from there on: how a final follows its preview."""
+        return self.model_copy(
+            update={
+                "name": other.name,
+                "final": other.final,
+                "finish": other.finish,
+                "budget": other.budget,
+                "stages": self.stages | {stage: other.stages[stage] for stage in FINISHING_STAGES},
+            }
+        )
+
+    def fingerprint(self, kind: Literal["preview", "final"]) -> str:
+        """A hash of everything in here that decides the pixels and figures of a preview or a final."""
+        stages = PREVIEW_STAGES if kind == "preview" else STAGES
+        matters: dict[str, Any] = {
+            "seconds": self.seconds,
+            "stills": self.stills,
+            "preview": self.preview.model_dump(),
+            "stages": {stage: self.stages[stage].model_dump(mode="json") for stage in stages},
+        }
+        if kind == "final":
+            matters |= {"final": self.final.model_dump(), "finish": self.finish}
+        return hashlib.sha256(json.dumps(matters, sort_keys=True).encode()).hexdigest()
+
+
+class _Draft(_Common):
+    """The file's shape before the stages' own parameters are looked at."""
+
+    extends: str | None = None
+    stages: dict[str, Any] = Field(default_factory=dict)
+
+
+@dataclass
+class _Source:
+    """Merged YAML with the place each key was written."""
+
+    data: dict[str, Any]
+    lines: dict[KeyPath, tuple[Path, int]] = field(default_factory=dict)
+    file: Path = Path()
+
+    def where(self, path: KeyPath) -> str:
+        """file:line of the key, or of the nearest key above it."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        file, line = self.lines.get(path, (self.file, 1))
+        return f"{file}:{line}"
+
+
+def shipped() -> list[str]:
+    """Names of the pipeline configs that come with vpgen."""
+    return sorted(path.stem for path in folder("configs").glob("*.yaml") if path.stem not in {"prices"})
+
+
+def load_config(name: str | Path) -> PipelineConfig:
+    """Load, inherit and validate a config: a YAML file, or the name of one that ships with vpgen.
+
+    Raises ConfigError with every problem at once, NotFound when there is no such file.
+    """
+    source = _read(_locate(str(name), Path()), seen=())
+    problems: list[str] = []
+    draft: _Draft | None = None
+    try:
+        draft = _Draft.model_validate(source.data)
+    except ValidationError as error:
+        problems += _explain(error, _Draft, source, ())
+    stages = source.data.get("stages")
+    choices = _stages(stages if isinstance(stages, Mapping) else {}, source, problems)
+    config: PipelineConfig | None = None
+    if draft is not None and not problems:
+        fields = {key: getattr(draft, key) for key in _Common.model_fields}
+        try:
+            config = PipelineConfig(**fields, stages=choices)
+            _ = (config.preview_spec, config.final_spec)
+        except ValidationError as error:
+            problems += _explain(error, PipelineConfig, source, ())
+    if problems or config is None:
+        raise ConfigError(sorted(set(problems)), remedy="Fix the lines above; `vpgen config` prints a valid one")
+    return config
+
+
+def _locate(name: str, base: Path) -> Path:
+    given = base / name
+    candidates = [given, given.with_name(given.name + ".yaml")]
+    if "/" not in name and "\\" not in name:
+        configs = folder("configs")
+        candidates += [configs / name, configs / f"{name}.yaml"]
+    for path in candidates:
+        if path.is_file():
+            return path
+    raise NotFound(f"there is no config {name!r}", remedy="The ones that ship: " + ", ".join(shipped()))
+
+
+def _read(path: Path, seen: tuple[Path, ...]) -> _Source:
+    if path.resolve() in seen:
+        raise ConfigError([f"{path}:1: extends itself, by way of {seen[-1]}"])
+    data, lines = load_yaml_with_lines(path)
+    if not isinstance(data, dict):
+        raise ConfigError([f"{path}:1: a config is a mapping of keys, not {type(data).__name__}"])
+    own = _Source(data, {key: (path, line) for key, line in lines.items()}, path)
+    parent = data.get("extends")
+    if not isinstance(parent, str):
+        return own
+    base = _read(_locate(parent, path.parent), (*seen, path.resolve()))
+    return _Source(_merge(base.data, data), base.lines | own.lines, path)
+
+
+def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        below = base.get(key)
+        if key == "stages" and isinstance(below, Mapping) and isinstance(value, Mapping):
+            merged[key] = dict(below) | {
+                stage: _merge_stage(below.get(stage), choice) for stage, choice in value.items()
+            }
+        elif isinstance(below, Mapping) and isinstance(value, Mapping):
+            merged[key] = _merge(below, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _merge_stage(base: object, over: object) -> object:
+    """Parameters are inherited only while the backend stays the same: another backend has other ones."""
+    if not isinstance(over, Mapping):
+        return over
+    inherited: Mapping[str, Any] = {"backend": base} if isinstance(base, str) else cast("Mapping[str, Any]", base or {})
+    if over.get("backend", inherited.get("backend")) != inherited.get("backend"):
+        return over
+    return _merge(inherited, over)
+
+
+def _stages(stages: Mapping[str, Any], source: _Source, problems: list[str]) -> dict[Stage, StageChoice]:
+    choices: dict[Stage, StageChoice] = {}
+    for stage in stages:
+        if stage not in STAGES:
+            problems.append(f"{source.where(('stages', stage))}: {_unknown(stage, STAGES, 'stage')}")
+    for stage in STAGES:
+        if stage not in stages:
+            problems.append(f"{source.where(('stages',))}: no backend is chosen for the stage {stage!r}")
+            continue
+        value = stages[stage]
+        given = {"backend": value} if isinstance(value, str) else value
+        if not isinstance(given, Mapping) or not isinstance(given.get("backend"), str):
+            problems.append(f"{source.where(('stages', stage))}: say which backend: `{stage}: NAME` or `backend: NAME`")
+            continue
+        try:
+            choices[stage] = _choice(stage, given, source, problems)
+        except (NotFound, MissingDependency) as error:
+            problems.append(f"{source.where(('stages', stage, 'backend'))}: {error}")
+    return choices
+
+
+def _choice(stage: Stage, given: Mapping[str, Any], source: _Source, problems: list[str]) -> StageChoice:
+    name = given["backend"]
+    backend = find(name)
+    if not serves(backend, stage):
+        raise NotFound(f"the backend {name!r} does not do {stage}; these do: {', '.join(serving(stage))}")
+    raw = {key: value for key, value in given.items() if key != "backend"}
+    try:
+        params = backend.Params.model_validate(raw)
+    except ValidationError as error:
+        problems += _explain(error, backend.Params, source, ("stages", stage))
+        return StageChoice(backend=name, version=backend.version, params={})
+    return StageChoice(backend=name, version=backend.version, params=params.model_dump(mode="json"))
+
+
+def _unknown(key: str, known: Iterable[str], what: str) -> str:
+    near = difflib.get_close_matches(str(key), list(known), n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else "known: " + ", ".join(known)
+    return f"unknown {what} {str(key)!r}; {hint}"
+
+
+def _explain(error: ValidationError, model: type[BaseModel], source: _Source, prefix: KeyPath) -> list[str]:
+    """One line a problem: where it was written, which key, what is wrong, and the nearest known key."""
+    lines = []
+    for detail in error.errors(include_url=False):
+        path = (*prefix, *detail["loc"])
+        where = source.where(path)
+        dotted = ".".join(str(part) for part in path)
+        if detail["type"] == "extra_forbidden":
+            inner: type[BaseModel] | None = model
+            for part in detail["loc"][:-1]:
+                annotation = inner.model_fields[str(part)].annotation if inner and part in inner.model_fields else None
+                inner = annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+            known = list(inner.model_fields) if inner else []
+            lines.append(
+                f"{where}: {_unknown(str(detail['loc'][-1]), known, 'key')} (in {'.'.join(map(str, path[:-1])) or 'the file'})"
+            )
+        else:
+            message = detail["msg"].removeprefix("Value error, ")
+            lines.append(f"{where}: {dotted}: {message} (got {detail['input']!r:.80})")
+    return lines

@@ -1,0 +1,1 @@
+"""Price book, usage, and the ledger: estimate before, actual after, refused when over budget."""

@@ -1,0 +1,115 @@
+"""What a run stands on: settings, store, database, price book, and the bounded thread pool of local work."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+from weakref import WeakValueDictionary
+
+from vpgen.errors import StoreError
+from vpgen.meter import CpuMeter
+from vpgen.money.prices import PriceBook, load_prices
+from vpgen.resources import folder
+from vpgen.settings import Settings
+from vpgen.store.database import Database, open_database
+from vpgen.store.objects import ObjectStore
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass
+class Runtime:
+    """Open one per process with `Runtime.open()`; close it when done (it is a context manager)."""
+
+    settings: Settings
+    store: ObjectStore
+    database: Database
+    prices: PriceBook
+    pool: ThreadPoolExecutor
+    scratch: Path
+    meter: CpuMeter = field(default_factory=CpuMeter)
+    _locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
+
+    @classmethod
+    def open(cls, settings: Settings | None = None) -> Runtime:
+        """Open (and on first use create) everything under the settings' home.
+
+        Raises StoreError when the home, the store or the database cannot be used.
+        """
+        settings = settings or Settings()
+        home = settings.home
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+            scratch = _scratch(home / "work")
+        except OSError as error:
+            raise StoreError(
+                f"cannot write to {home}: {error.strerror}",
+                remedy="Free some space or choose another folder with VPGEN_HOME",
+            ) from error
+        return cls(
+            settings=settings,
+            store=ObjectStore(
+                settings.resolved_store,
+                cache_dir=home / "cache",
+                lock_dir=home / "locks",
+                options=settings.s3_options,
+            ),
+            database=open_database(settings.resolved_database),
+            prices=load_prices(settings.prices or folder("configs") / "prices.yaml"),
+            pool=ThreadPoolExecutor(settings.workers, thread_name_prefix="vpgen"),
+            scratch=scratch,
+        )
+
+    def close(self) -> None:
+        """Wait for running work to notice its cancellation, then let everything go."""
+        self.pool.shutdown(wait=True, cancel_futures=True)
+        self.database.close()
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def __enter__(self) -> Runtime:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def in_thread(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run local work in the bounded pool."""
+        context = contextvars.copy_context()
+        work = partial(context.run, partial(call, *args, **kwargs))
+        return await asyncio.get_running_loop().run_in_executor(self.pool, work)
+
+    @asynccontextmanager
+    async def only_one(self, key: str, on_wait: Callable[[], None]) -> AsyncIterator[None]:
+        """Hold the key: one task of this process, and one process, makes a thing at a time."""
+        lock = self._locks.setdefault(key, asyncio.Lock())
+        async with lock:
+            held = self.store.lock(key, timeout=self.settings.lock_timeout, on_wait=on_wait)
+            await asyncio.to_thread(held.__enter__)
+            try:
+                yield
+            finally:
+                held.__exit__(None, None, None)
+
+
+def _scratch(root: Path) -> Path:
+    """A folder of this process; those of processes that are gone are removed."""
+    root.mkdir(parents=True, exist_ok=True)
+    for old in root.iterdir():
+        with suppress(ValueError, ProcessLookupError, PermissionError):
+            pid = int(old.name.partition("-")[0])
+            try:
+                os.kill(pid, 0)
+            except ProcessLookupError:
+                shutil.rmtree(old, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=root))

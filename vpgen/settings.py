@@ -1,0 +1,62 @@
+"""Where this installation keeps its things: `VPGEN_*` environment variables or a `.env` file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from platformdirs import user_data_path
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Every setting has a default that needs no server, no key and no GPU."""
+
+    model_config = SettingsConfigDict(env_prefix="VPGEN_", env_file=".env", extra="ignore", frozen=True)
+
+    home: Path = Field(
+        default_factory=lambda: user_data_path("vpgen"), description="Folder of the store, the databases and logs"
+    )
+    store_url: str | None = Field(None, description="Artifacts: a folder or s3://bucket/prefix; default HOME/store")
+    database_url: str | None = Field(None, description="SQLAlchemy URL; default SQLite in HOME")
+    tracking_uri: str | None = Field(None, description="MLflow; default SQLite in HOME")
+    tracking: bool = Field(default=True, description="Record clips in MLflow")
+    prices: Path | None = Field(None, description="Your own price book instead of configs/prices.yaml")
+    config: str = Field("animatic", description="Pipeline config used when a command names none")
+    out: Path = Field(Path("clips"), description="Folder that finished clips are copied to")
+    workers: Annotated[int, Field(ge=1)] = Field(
+        default_factory=lambda: os.cpu_count() or 1, description="Local stages that run at the same time"
+    )
+    lock_timeout: Annotated[float, Field(gt=0)] = Field(
+        600.0, description="Seconds to wait for another process that makes the same thing"
+    )
+    s3_endpoint: str | None = Field(None, description="S3 endpoint other than AWS")
+    s3_key: SecretStr | None = Field(None, description="S3 access key; default: the AWS chain")
+    s3_secret: SecretStr | None = Field(None, description="S3 secret key")
+
+    @property
+    def resolved_store(self) -> str:
+        """The store's URL."""
+        return self.store_url or str(self.home / "store")
+
+    @property
+    def resolved_database(self) -> str:
+        """The SQL database's URL."""
+        return self.database_url or f"sqlite:///{self.home / 'vpgen.db'}"
+
+    @property
+    def resolved_tracking(self) -> str:
+        """MLflow's tracking URI."""
+        return self.tracking_uri or f"sqlite:///{self.home / 'mlflow.db'}"
+
+    @property
+    def s3_options(self) -> dict[str, object]:
+        """Keyword arguments for s3fs; empty leaves everything to the AWS chain."""
+        options: dict[str, object] = {}
+        if self.s3_key and self.s3_secret:
+            options |= {"key": self.s3_key.get_secret_value(), "secret": self.s3_secret.get_secret_value()}
+        if self.s3_endpoint:
+            options["endpoint_url"] = self.s3_endpoint
+        return options

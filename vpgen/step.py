@@ -1,0 +1,236 @@
+"""How ONE stage runs: key → cache → lock → budget → backend → settle → store → tell.
+
+The key is the hash of the stage, the backend and its version, the parameters that matter and the keys of
+its inputs. A key that is in the store is not run again; a record is written only after its bytes, so a
+killed process leaves nothing that is ever believed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import inspect
+import json
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, fields
+from decimal import Decimal
+from functools import partial
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event as Flag
+from typing import Any, cast
+
+from pydantic import BaseModel
+
+from vpgen import __version__
+from vpgen.config import PipelineConfig, StageChoice
+from vpgen.errors import Corrupted, StageFailed, VpgenError
+from vpgen.events import Event, Listener
+from vpgen.media.frames import Frames
+from vpgen.money.ledger import Ledger
+from vpgen.runtime import Runtime
+from vpgen.stages import Backend, Ref, Request, Stage, Usage, Work
+from vpgen.store.records import StepRecord, read_record, restore, save, write_record
+
+PROGRESS_INTERVAL = 0.1
+"""Seconds between two progress events of one stage."""
+
+Around = Callable[[str, Callable[[], Awaitable[Any]]], Awaitable[Any]]
+
+
+async def plain(_stage: str, call: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401  # what a stage returns
+    """Run a stage with nothing around it."""
+    return await call()
+
+
+class Cancelled(VpgenError):
+    """The clip was cancelled while a backend was at work."""
+
+    exit_code = 130
+
+
+def step_key(stage: Stage, choice: StageChoice, request: Request) -> str:
+    """The key of one stage's result: hex SHA-256 of everything that decides it."""
+    decides = {
+        "stage": stage,
+        "backend": choice.backend,
+        "version": choice.version,
+        "params": choice.params,
+        "request": {f.name: _plain(getattr(request, f.name)) for f in fields(request)},
+    }
+    return hashlib.sha256(json.dumps(decides, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Ref):
+        return value.key
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def input_keys(request: Request) -> dict[str, str]:
+    """The keys of a request's inputs by field name (`pictures.0` for a tuple's first)."""
+    keys = {}
+    for f in fields(request):
+        value = getattr(request, f.name)
+        if isinstance(value, Ref):
+            keys[f.name] = value.key
+        elif isinstance(value, tuple):
+            keys |= {f"{f.name}.{i}": item.key for i, item in enumerate(value) if isinstance(item, Ref)}
+    return keys
+
+
+@dataclass
+class Trail:
+    """One stage of one run, for the table and the manifest."""
+
+    stage: Stage
+    backend: str
+    key: str
+    how: str
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    usd: Decimal = Decimal(0)
+    fused: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Steps:
+    """Runs the stages of one clip: `await steps("matting", MattingRequest(...))` gives a `Ref`."""
+
+    runtime: Runtime
+    config: PipelineConfig
+    ledger: Ledger
+    tell: Listener
+    around: Around = plain
+    cancelled: Flag = field(default_factory=Flag)
+    trail: list[Trail] = field(default_factory=list)
+
+    async def __call__(self, stage: Stage, request: Request) -> Ref[Any]:
+        """The stage's result: from the store when its key is there, else made now.
+
+        Raises the backend's VpgenError, or StageFailed around anything unexpected.
+        """
+        choice = self.config.stages[stage]
+        key = step_key(stage, choice, request)
+        backend = choice.build()
+        if not backend.stored:
+            return Ref(key, partial(self._fused, stage, backend, request, key))
+        record = await self.around(stage, lambda: self._recorded_or_made(stage, backend, request, key))
+        return Ref(key, partial(restore, self.runtime.store, record.result))
+
+    async def _recorded_or_made(self, stage: Stage, backend: Backend, request: Request, key: str) -> StepRecord:
+        store = self.runtime.store
+        record = await asyncio.to_thread(read_record, store, key)
+        if record is None:
+            waiting = partial(self.tell, Event(kind="waiting", stage=stage, key=key, note="another process makes it"))
+            async with self.runtime.only_one(key, waiting):
+                record = await asyncio.to_thread(read_record, store, key)
+                if record is None:
+                    return await self._make(stage, backend, request, key)
+        self.trail.append(Trail(stage, backend.name, key, "cached"))
+        self.tell(Event(kind="cached", stage=stage, backend=backend.name, key=key))
+        return record
+
+    def _fused(self, stage: Stage, backend: Backend, request: Request, key: str) -> Frames:
+        """Cheap frame filters run inside whichever stage reads them and are not written down."""
+        self.trail.append(Trail(stage, backend.name, key, "fused"))
+        self.tell(Event(kind="fused", stage=stage, backend=backend.name, key=key))
+        return cast("Frames", getattr(backend, stage)(request, Work(dir=self.runtime.scratch, progress=self._progress(stage))))
+
+    async def _make(self, stage: Stage, backend: Backend, request: Request, key: str) -> StepRecord:
+        estimate = backend.estimate(request)
+        reservation = await asyncio.to_thread(self.ledger.reserve, stage, backend.name, key, estimate)
+        self.tell(Event(kind="started", stage=stage, backend=backend.name, key=key))
+        used: Usage = {}
+        token, began = self.runtime.meter.start(), time.monotonic()
+        try:
+            with tempfile.TemporaryDirectory(dir=self.runtime.scratch, ignore_cleanup_errors=True) as folder:
+                work = Work(dir=Path(folder), progress=self._progress(stage), use=partial(_add, used))
+                value = await self._call(stage, backend, request, work)
+                result, written = await self.runtime.in_thread(save, self.runtime.store, value)
+        except BaseException as error:
+            cpu = self.runtime.meter.stop(token)
+            _add(used, "cpu_second", _decimal(cpu))
+            spent = self.ledger.settle(reservation, used, waste=True, reason=type(error).__name__)
+            self.tell(Event(kind="failed", stage=stage, backend=backend.name, key=key, note=str(error), usd=spent))
+            if isinstance(error, Corrupted):
+                raise
+            if isinstance(error, VpgenError):
+                error.stage, error.backend = error.stage or stage, error.backend or backend.name
+                error.cost_usd = spent
+            elif isinstance(error, Exception):
+                raise StageFailed(
+                    f"{type(error).__name__}: {error}",
+                    stage=stage,
+                    backend=backend.name,
+                    cost_usd=spent,
+                    remedy="This is a defect or a broken installation: `vpgen doctor` tells; what was finished is kept",
+                ) from error
+            raise
+        seconds, cpu = time.monotonic() - began, self.runtime.meter.stop(token)
+        _add(used, "cpu_second", _decimal(cpu))
+        _add(used, "storage_gb_month", Decimal(written) / 10**9)
+        usd = await asyncio.to_thread(self.ledger.settle, reservation, used)
+        record = StepRecord(
+            key=key,
+            stage=stage,
+            backend=backend.name,
+            version=backend.version,
+            params=self.config.stages[stage].params,
+            inputs=input_keys(request),
+            result=result,
+            usage=used,
+            seconds=seconds,
+            cpu_seconds=cpu,
+            created=datetime.now(UTC),
+            vpgen_version=__version__,
+        )
+        await asyncio.to_thread(write_record, self.runtime.store, record)
+        self.trail.append(Trail(stage, backend.name, key, "made", seconds, cpu, usd))
+        self.tell(
+            Event(kind="finished", stage=stage, backend=backend.name, key=key, seconds=seconds, cpu_seconds=cpu, usd=usd)
+        )
+        return record
+
+    async def _call(self, stage: Stage, backend: Backend, request: Request, work: Work) -> object:
+        """Run the backend's method where it belongs, and write lazy frames down."""
+        method = getattr(backend, stage)
+        if inspect.iscoroutinefunction(method):
+            return await method(request, work)
+
+        def call() -> object:
+            value = method(request, work)
+            if isinstance(value, Frames):
+                from vpgen.media.video import write_mezzanine  # noqa: PLC0415  # PyAV loads only when frames flow
+
+                return write_mezzanine(value, work.dir / "frames.mkv", progress=work.progress)
+            return value
+
+        return await self.runtime.in_thread(call)
+
+    def _progress(self, stage: Stage) -> Callable[[float, str], None]:
+        last = 0.0
+
+        def progress(fraction: float, note: str = "") -> None:
+            nonlocal last
+            if self.cancelled.is_set():
+                raise Cancelled("cancelled while at work; finished stages are kept", stage=stage)
+            if (now := time.monotonic()) - last > PROGRESS_INTERVAL:
+                last = now
+                self.tell(Event(kind="progress", stage=stage, fraction=fraction, note=note))
+
+        return progress
+
+
+def _add(usage: Usage, sku: str, quantity: Decimal) -> None:
+    usage[sku] = usage.get(sku, Decimal(0)) + quantity
+
+
+def _decimal(seconds: float) -> Decimal:
+    return Decimal(str(round(seconds, 6)))
