@@ -1,0 +1,1 @@
+"""Where things are kept: bytes by their hash, step records by their key, states and charges in SQL."""
