@@ -1,0 +1,1 @@
+"""The scripts, one per change of the schema, oldest first."""
