@@ -62,7 +62,6 @@ class Runtime:
             store=ObjectStore(
                 settings.resolved_store,
                 cache_dir=home / "cache",
-                lock_dir=home / "locks",
                 options=settings.s3_options,
             ),
             database=open_database(settings.resolved_database),
@@ -90,7 +89,7 @@ class Runtime:
         return await asyncio.get_running_loop().run_in_executor(self.pool, work)
 
     @asynccontextmanager
-    async def only_one(self, key: str, on_wait: Callable[[], None]) -> AsyncIterator[None]:
+    async def only_one(self, key: str, on_wait: Callable[[float], None]) -> AsyncIterator[None]:
         """Hold the key: one task of this process, and one process, makes a thing at a time."""
         lock = self._locks.setdefault(key, asyncio.Lock())
         async with lock:

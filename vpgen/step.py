@@ -20,19 +20,19 @@ from functools import partial
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event as Flag
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from pydantic import BaseModel
 
 from vpgen import __version__
 from vpgen.config import PipelineConfig, StageChoice
-from vpgen.errors import Corrupted, StageFailed, VpgenError
+from vpgen.errors import Conflict, Corrupted, StageFailed, VpgenError
 from vpgen.events import Event, Listener
 from vpgen.media.frames import Frames
 from vpgen.money.ledger import Ledger
 from vpgen.runtime import Runtime
 from vpgen.stages import Backend, Ref, Request, Stage, Usage, Work
-from vpgen.store.records import StepRecord, read_record, restore, save, write_record
+from vpgen.store.records import StepRecord, blobs, load, read_record, save, write_record
 
 PROGRESS_INTERVAL = 0.1
 """Seconds between two progress events of one stage."""
@@ -92,11 +92,11 @@ class Trail:
     stage: Stage
     backend: str
     key: str
-    how: str
+    how: Literal["made", "cached", "fused"]
+    inputs: dict[str, str]
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     usd: Decimal = Decimal(0)
-    fused: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -120,30 +120,39 @@ class Steps:
         key = step_key(stage, choice, request)
         backend = choice.build()
         if not backend.stored:
-            return Ref(key, partial(self._fused, stage, backend, request, key))
+            self.trail.append(Trail(stage, backend.name, key, "fused", input_keys(request)))
+            self.tell(Event(kind="fused", stage=stage, backend=backend.name, key=key))
+            return Ref(key, partial(self._fused, stage, backend, request))
         record = await self.around(stage, lambda: self._recorded_or_made(stage, backend, request, key))
-        return Ref(key, partial(restore, self.runtime.store, record.result))
+        return Ref(key, partial(load, self.runtime.store, record.result))
 
     async def _recorded_or_made(self, stage: Stage, backend: Backend, request: Request, key: str) -> StepRecord:
         store = self.runtime.store
         record = await asyncio.to_thread(read_record, store, key)
         if record is None:
-            waiting = partial(self.tell, Event(kind="waiting", stage=stage, key=key, note="another process makes it"))
-            async with self.runtime.only_one(key, waiting):
+            async with self.runtime.only_one(key, self._progress(stage, "waiting")):
                 record = await asyncio.to_thread(read_record, store, key)
                 if record is None:
                     return await self._make(stage, backend, request, key)
-        self.trail.append(Trail(stage, backend.name, key, "cached"))
+        self.trail.append(Trail(stage, backend.name, key, "cached", input_keys(request)))
         self.tell(Event(kind="cached", stage=stage, backend=backend.name, key=key))
         return record
 
-    def _fused(self, stage: Stage, backend: Backend, request: Request, key: str) -> Frames:
+    def _fused(self, stage: Stage, backend: Backend, request: Request) -> Frames:
         """Cheap frame filters run inside whichever stage reads them and are not written down."""
-        self.trail.append(Trail(stage, backend.name, key, "fused"))
-        self.tell(Event(kind="fused", stage=stage, backend=backend.name, key=key))
-        return cast("Frames", getattr(backend, stage)(request, Work(dir=self.runtime.scratch, progress=self._progress(stage))))
+        work = Work(dir=self.runtime.scratch, progress=self._progress(stage))
+        return cast("Frames", getattr(backend, stage)(request, work))
 
     async def _make(self, stage: Stage, backend: Backend, request: Request, key: str) -> StepRecord:
+        choice = self.config.stages[stage]
+        if backend.version != choice.version:
+            raise Conflict(
+                f"this was approved with version {choice.version} of it and its frames are no longer stored; "
+                f"version {backend.version} would draw other ones",
+                stage=stage,
+                backend=backend.name,
+                remedy="Make the preview again and look at it",
+            )
         estimate = backend.estimate(request)
         reservation = await asyncio.to_thread(self.ledger.reserve, stage, backend.name, key, estimate)
         self.tell(Event(kind="started", stage=stage, backend=backend.name, key=key))
@@ -153,7 +162,7 @@ class Steps:
             with tempfile.TemporaryDirectory(dir=self.runtime.scratch, ignore_cleanup_errors=True) as folder:
                 work = Work(dir=Path(folder), progress=self._progress(stage), use=partial(_add, used))
                 value = await self._call(stage, backend, request, work)
-                result, written = await self.runtime.in_thread(save, self.runtime.store, value)
+                result = await self.runtime.in_thread(save, self.runtime.store, value)
         except BaseException as error:
             cpu = self.runtime.meter.stop(token)
             _add(used, "cpu_second", _decimal(cpu))
@@ -175,14 +184,14 @@ class Steps:
             raise
         seconds, cpu = time.monotonic() - began, self.runtime.meter.stop(token)
         _add(used, "cpu_second", _decimal(cpu))
-        _add(used, "storage_gb_month", Decimal(written) / 10**9)
+        _add(used, "storage_gb_month", Decimal(sum(blob.size for blob in blobs(result))) / 10**9)
         usd = await asyncio.to_thread(self.ledger.settle, reservation, used)
         record = StepRecord(
             key=key,
             stage=stage,
             backend=backend.name,
             version=backend.version,
-            params=self.config.stages[stage].params,
+            params=choice.params,
             inputs=input_keys(request),
             result=result,
             usage=used,
@@ -192,9 +201,11 @@ class Steps:
             vpgen_version=__version__,
         )
         await asyncio.to_thread(write_record, self.runtime.store, record)
-        self.trail.append(Trail(stage, backend.name, key, "made", seconds, cpu, usd))
+        self.trail.append(Trail(stage, backend.name, key, "made", record.inputs, seconds, cpu, usd))
         self.tell(
-            Event(kind="finished", stage=stage, backend=backend.name, key=key, seconds=seconds, cpu_seconds=cpu, usd=usd)
+            Event(
+                kind="finished", stage=stage, backend=backend.name, key=key, seconds=seconds, cpu_seconds=cpu, usd=usd
+            )
         )
         return record
 
@@ -214,7 +225,8 @@ class Steps:
 
         return await self.runtime.in_thread(call)
 
-    def _progress(self, stage: Stage) -> Callable[[float, str], None]:
+    def _progress(self, stage: Stage, kind: Literal["progress", "waiting"] = "progress") -> Callable[..., None]:
+        """What a backend calls: passes progress on at most ten times a second, and raises when cancelled."""
         last = 0.0
 
         def progress(fraction: float, note: str = "") -> None:
@@ -223,7 +235,7 @@ class Steps:
                 raise Cancelled("cancelled while at work; finished stages are kept", stage=stage)
             if (now := time.monotonic()) - last > PROGRESS_INTERVAL:
                 last = now
-                self.tell(Event(kind="progress", stage=stage, fraction=fraction, note=note))
+                self.tell(Event(kind=kind, stage=stage, fraction=fraction, note=note))
 
         return progress
 

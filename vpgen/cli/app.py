@@ -1,0 +1,204 @@
+"""The `vpgen` command: clips."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vpgen.cli import doctor, project
+from vpgen.cli.common import Json, Out, console, fail, report, settings_output
+from vpgen.errors import VpgenError
+
+if TYPE_CHECKING:
+    from vpgen.studio import Clip
+
+app = typer.Typer(
+    name="vpgen",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="""Turn a story into a scored, priced six-second clip.
+
+    [bold]vpgen make[/] "A woman walks along the beach at dusk, slow push in"
+
+    Everything runs on this machine by default: no key, no GPU, no server. A config (--config) decides which backend
+    does each stage; `vpgen doctor` says what this machine can do.""",
+)
+app.add_typer(project.app, name="project")
+app.command()(doctor.doctor)
+
+Story = Annotated[str, typer.Argument(help="The story: who, where, and how the camera moves; Korean or English")]
+Config = Annotated[
+    str | None, typer.Option("--config", "-c", help="A YAML file, or the name of one that ships: animatic, neural-cpu")
+]
+Seed = Annotated[int, typer.Option(help="Another seed draws another person and place", min=0)]
+Character = Annotated[
+    Path | None, typer.Option(help="Your own picture of the person; it is cut out unless it has an alpha channel")
+]
+Background = Annotated[Path | None, typer.Option(help="Your own picture of the place")]
+Flow = Annotated[bool, typer.Option("--flow", help="Run it as a Prefect flow, so that it shows in Prefect's UI")]
+ClipId = Annotated[str, typer.Argument(help="A clip's id, or the start of it")]
+
+
+@app.command()
+def preview(
+    story: Story,
+    config: Config = None,
+    seed: Seed = 0,
+    character: Character = None,
+    background: Background = None,
+    out: Out = None,
+    as_json: Json = False,
+    flow: Flow = False,
+) -> None:
+    """Draw and animate a story small (640x360, 12 fps), to approve or reject it before the costly part."""
+    arguments = {"config": config, "seed": seed, "character": character, "background": background, "out": out}
+    _render("preview", story, arguments, as_json=as_json, flow=flow)
+
+
+@app.command()
+def final(clip: ClipId, config: Config = None, out: Out = None, as_json: Json = False, flow: Flow = False) -> None:
+    """Bring an approved preview to 1920x1080 at 24 fps: the same frames, upscaled and interpolated."""
+    _render("final", clip, {"config": config, "out": out}, as_json=as_json, flow=flow)
+
+
+@app.command()
+def make(
+    story: Story,
+    config: Config = None,
+    seed: Seed = 0,
+    character: Character = None,
+    background: Background = None,
+    out: Out = None,
+    as_json: Json = False,
+    flow: Flow = False,
+) -> None:
+    """Preview and final in one go."""
+    arguments = {"config": config, "seed": seed, "character": character, "background": background, "out": out}
+    _render("make", story, arguments, as_json=as_json, flow=flow)
+
+
+@app.command()
+def show(clip: ClipId, out: Out = None, as_json: Json = False) -> None:
+    """Print everything about a finished clip again, and copy its files out again."""
+    from vpgen.runtime import Runtime
+    from vpgen.studio import show as show_clip
+
+    with Runtime.open() as runtime:
+        report(show_clip(runtime, clip, out), as_json=as_json)
+
+
+@app.command()
+def lineage(clip: ClipId) -> None:
+    """Print the tree of keys a clip grew from: which result was made from which."""
+    from vpgen.cli.report import lineage_tree
+    from vpgen.runtime import Runtime
+    from vpgen.studio import find
+
+    with Runtime.open() as runtime:
+        console().print(lineage_tree(find(runtime, clip)))
+
+
+@app.command("list")
+def list_clips(
+    limit: Annotated[int, typer.Option(min=1, help="How many, newest first")] = 20, as_json: Json = False
+) -> None:
+    """List the clips of this installation, newest first."""
+    from vpgen.cli.report import clip_list
+    from vpgen.runtime import Runtime
+    from vpgen.store import clips
+
+    with Runtime.open() as runtime:
+        rows = clips.recent(runtime.database, limit)
+    if as_json:
+        for row in rows:
+            typer.echo(
+                json.dumps(
+                    {"id": row.id, "state": row.state, "story": row.story, "seconds": row.seconds}, ensure_ascii=False
+                )
+            )
+    else:
+        console().print(clip_list(rows))
+
+
+@app.command("config")
+def show_config(
+    name: Annotated[str, typer.Argument(help="A YAML file, or the name of one that ships")] = "animatic",
+) -> None:
+    """Check a config and print it resolved: what it inherits, every default, every backend's version."""
+    import yaml
+
+    from vpgen.config import load_config
+
+    document = load_config(name).model_dump(mode="json")
+    typer.echo(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), nl=False)
+
+
+@app.command()
+def track() -> None:
+    """Report to MLflow what could not be reported when it happened (MLflow was down, or slow)."""
+    from vpgen.runtime import Runtime
+    from vpgen.tracking import catch_up
+
+    with Runtime.open() as runtime:
+        typer.echo(catch_up(runtime).summary)
+
+
+@app.command()
+def ui(
+    prefect_port: Annotated[int, typer.Option(help="Port of the Prefect page")] = 4200,
+    mlflow_port: Annotated[int, typer.Option(help="Port of the MLflow page")] = 5000,
+) -> None:
+    """Start the Prefect and MLflow pages on this machine and say where to look; Ctrl-C stops them."""
+    from vpgen.servers import serve
+
+    serve(prefect_port, mlflow_port, console().print)
+
+
+def _render(what: str, subject: str, arguments: dict[str, Any], *, as_json: bool, flow: bool) -> None:
+    """Run preview, final or make with live progress, print the report, then tell MLflow."""
+    from vpgen import studio
+    from vpgen.cli.progress import listener
+    from vpgen.runtime import Runtime
+    from vpgen.tracking import catch_up
+
+    work: Callable[..., Coroutine[Any, Any, Clip]] = getattr(studio, what)
+    with Runtime.open() as runtime:
+        with listener(settings_output(as_json=as_json), console()) as tell:
+            if flow:
+                from vpgen.servers import as_flow
+
+                clip = as_flow(what, subject, arguments, runtime=runtime, tell=tell)
+            else:
+                clip = studio.run(work(subject, runtime=runtime, tell=tell, **arguments))
+        report(clip, as_json=as_json)
+        told = catch_up(runtime)
+        if told.summary and not as_json:
+            console().print(told.summary, markup=False, style="dim", soft_wrap=True)
+
+
+def main() -> None:
+    """Run the command line: errors become one clear message and an exit code of their own."""
+    as_json = "--json" in sys.argv
+    try:
+        app(standalone_mode=False)
+    except VpgenError as error:
+        sys.exit(fail(error, as_json=as_json))
+    except (KeyboardInterrupt, typer.Abort):
+        typer.echo("\nStopped. Every finished stage is kept: the same command goes on from there.", err=True)
+        sys.exit(130)
+    except typer.Exit as done:
+        sys.exit(done.exit_code)
+    except _usage_error() as error:
+        error.show()
+        sys.exit(error.exit_code)
+
+
+def _usage_error() -> type[Any]:
+    """Typer brings its own Click in newer versions; its usage error is the base of BadParameter."""
+    return typer.BadParameter.__mro__[2]

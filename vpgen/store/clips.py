@@ -1,0 +1,63 @@
+"""The row of each clip: begun, completed or failed, with the report that MLflow is owed in the same transaction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from vpgen.store.database import Database
+from vpgen.store.schema import Clip, ClipKind, OutboxItem, now
+
+REPORT = "mlflow"
+"""The outbox kind of a clip's report to MLflow."""
+
+
+def begin(
+    database: Database,
+    clip_id: str,
+    *,
+    kind: ClipKind,
+    parent: str | None,
+    story: str,
+    config_name: str,
+    config_hash: str,
+    seed: int,
+) -> None:
+    """A run of this clip starts (again). Raises StoreError."""
+    with database.write() as session:
+        row = session.get(Clip, clip_id)
+        if row is None:
+            row = Clip(id=clip_id, kind=kind, parent=parent, story=story, seed=seed, created=now())
+            session.add(row)
+        row.config_name, row.config_hash = config_name, config_hash
+        row.state, row.error = "running", None
+
+
+def complete(database: Database, clip_id: str, seconds: float, *, track: bool) -> None:
+    """The clip is finished and its manifest stored; `track` owes MLflow a run."""
+    with database.write() as session:
+        row = session.get_one(Clip, clip_id)
+        row.state, row.manifest, row.error = "completed", clip_id, None
+        if row.completed is None or track:
+            row.completed, row.seconds = now(), seconds
+        if track:
+            session.add(_owed(clip_id))
+
+
+def fail(database: Database, clip_id: str, error: str, seconds: float) -> None:
+    """The run ended without a clip."""
+    with database.write() as session:
+        row = session.get_one(Clip, clip_id)
+        row.state, row.error, row.seconds, row.completed = "failed", error, seconds, now()
+        session.add(_owed(clip_id, error=error))
+
+
+def recent(database: Database, limit: int) -> list[Clip]:
+    """The newest clips first."""
+    with database.read() as session:
+        return list(session.scalars(sa.select(Clip).order_by(Clip.created.desc(), Clip.id).limit(limit)))
+
+
+def _owed(clip_id: str, **more: Any) -> OutboxItem:  # noqa: ANN401  # JSON
+    return OutboxItem(kind=REPORT, payload={"clip_id": clip_id, **more})

@@ -1,0 +1,365 @@
+"""What users call: `preview`, `final`, `make`. Each runs the recipe, keeps the books and hands over a `Clip`."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Awaitable, Coroutine, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import AwareDatetime, ValidationError
+
+from vpgen import pipeline, references
+from vpgen.clip import ClipRequest, Value, Video
+from vpgen.config import PipelineConfig, load_config
+from vpgen.errors import Corrupted, InvalidInput, NotFound, StoreError
+from vpgen.events import Event, Listener, silent
+from vpgen.money.ledger import Cost, Ledger
+from vpgen.runtime import Runtime
+from vpgen.stages import Scores
+from vpgen.step import Around, Steps, Trail, plain
+from vpgen.store import clips
+from vpgen.store.objects import Blob
+from vpgen.store.records import load, read_record
+
+T = TypeVar("T")
+Kind = Literal["preview", "final"]
+KIND = "clips"
+"""The store's document kind of clip manifests."""
+REMAKES = 3
+"""How often a run starts over when a stored object turns out to be corrupted (what is whole is reused)."""
+
+
+class Manifest(Value):
+    """What a clip was made from: enough to make it again, and the keys of everything in it."""
+
+    id: str
+    kind: Kind
+    parent: str | None
+    request: ClipRequest
+    config: PipelineConfig
+    video: str
+    scores: str
+    sheet: Blob
+    trail: tuple[Trail, ...]
+    seconds: float
+    created: AwareDatetime
+
+
+class Clip(Value):
+    """A finished clip: its files, its figures, its cost. `cached` is true when nothing had to be made."""
+
+    manifest: Manifest
+    video: Path
+    sheet: Path
+    scores: Scores
+    cost: Cost
+    trail: tuple[Trail, ...]
+    seconds: float
+    cached: bool
+
+    @property
+    def id(self) -> str:
+        """The name to call it by in every command."""
+        return self.manifest.id
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run one of the async functions here to its end, from ordinary code. In a notebook, `await` it instead."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    work.close()
+    raise RuntimeError("an event loop is running (a notebook?): write `await vpgen.make(...)` without vpgen.run")
+
+
+async def preview(
+    story: str,
+    *,
+    config: PipelineConfig | str | Path | None = None,
+    seed: int = 0,
+    character: Path | None = None,
+    background: Path | None = None,
+    out: Path | None = None,
+    runtime: Runtime | None = None,
+    tell: Listener = silent,
+    around: Around = plain,
+) -> Clip:
+    """A small moving preview of a story, with optional pictures of the person and the place.
+
+    Raises InvalidInput, Refused, OverBudget, StageFailed or StoreError (all VpgenError).
+    """
+    with _opened(runtime) as opened:
+        resolved = _config(config, opened)
+        request = _request(story, seed, character, background, opened)
+        return await _render("preview", request, resolved, None, opened, out, tell, around)
+
+
+async def final(
+    preview_id: str,
+    *,
+    config: PipelineConfig | str | Path | None = None,
+    out: Path | None = None,
+    runtime: Runtime | None = None,
+    tell: Listener = silent,
+    around: Around = plain,
+) -> Clip:
+    """The final of a preview: the same frames, upscaled, interpolated and encoded for delivery.
+
+    `config` decides only how it is finished; without one, the preview's own is used. Raises NotFound and
+    what `preview` raises.
+    """
+    with _opened(runtime) as opened:
+        manifest = find(opened, preview_id)
+        if manifest.kind != "preview":
+            raise InvalidInput(
+                f"{manifest.id} is a final already",
+                remedy=f"Finals are made from previews: vpgen final {manifest.parent}",
+            )
+        resolved = manifest.config
+        if config is not None:
+            resolved = resolved.finishing(_config(config, opened))
+        return await _render("final", manifest.request, resolved, manifest.id, opened, out, tell, around)
+
+
+async def make(
+    story: str,
+    *,
+    config: PipelineConfig | str | Path | None = None,
+    seed: int = 0,
+    character: Path | None = None,
+    background: Path | None = None,
+    out: Path | None = None,
+    runtime: Runtime | None = None,
+    tell: Listener = silent,
+    around: Around = plain,
+) -> Clip:
+    """Preview and final in one go, for when nobody needs to approve in between."""
+    with _opened(runtime) as opened:
+        resolved = _config(config, opened)
+        first = await preview(
+            story,
+            config=resolved,
+            seed=seed,
+            character=character,
+            background=background,
+            out=out,
+            runtime=opened,
+            tell=tell,
+            around=around,
+        )
+        return await final(first.id, config=resolved, out=out, runtime=opened, tell=tell, around=around)
+
+
+def find(runtime: Runtime, name: str) -> Manifest:
+    """The manifest of a clip by its id, or by the start of it when that is unique.
+
+    Raises NotFound, or InvalidInput for what cannot be an id.
+    """
+    document = runtime.store.get_document(KIND, name)
+    if document is None:
+        near = runtime.store.list_documents(KIND, prefix=name)
+        if len(near) > 1:
+            raise InvalidInput(f"{name!r} fits {len(near)} clips: {', '.join(near[:5])}", remedy="Give more of the id")
+        document = runtime.store.get_document(KIND, near[0]) if near else None
+    if document is None:
+        raise NotFound(f"there is no clip {name!r} in {runtime.store.address}", remedy="See `vpgen list`")
+    return Manifest.model_validate(document)
+
+
+def show(runtime: Runtime, name: str, out: Path | None = None) -> Clip:
+    """A finished clip again, from the store and the ledger. Raises NotFound, Corrupted, StoreError."""
+    return _clip(runtime, find(runtime, name), out)
+
+
+async def _render(
+    kind: Kind,
+    request: ClipRequest,
+    config: PipelineConfig,
+    parent: str | None,
+    runtime: Runtime,
+    out: Path | None,
+    tell: Listener,
+    around: Around,
+) -> Clip:
+    """Run the recipe of a preview or a final, with its row in the database, its ledger and its manifest."""
+    clip_id = _clip_id(kind, request, config)
+    ledger = Ledger(runtime.database, runtime.prices, clip_id, config.budget.clip, parent)
+    began = time.monotonic()
+    clips.begin(
+        runtime.database,
+        clip_id,
+        kind=kind,
+        parent=parent,
+        story=request.story,
+        config_name=config.name,
+        config_hash=config.fingerprint(kind),
+        seed=request.seed,
+    )
+    steps = Steps(runtime, config, ledger, tell, around)
+    recipe = pipeline.preview if kind == "preview" else pipeline.final
+    try:
+        rendered = await _remaking(
+            lambda: recipe(request, config, steps, partial(references.picture, runtime.store)), steps, tell
+        )
+        cached = all(entry.how != "made" for entry in steps.trail)
+        document = runtime.store.get_document(KIND, clip_id) if cached else None
+        if document is None:
+            scores = await asyncio.to_thread(rendered.scores.load)
+            video = await asyncio.to_thread(rendered.video.load)
+            sheet = await runtime.in_thread(_sheet, runtime, clip_id, request, config, video, scores, ledger)
+            manifest = Manifest(
+                id=clip_id,
+                kind=kind,
+                parent=parent,
+                request=request,
+                config=config,
+                video=rendered.video.key,
+                scores=rendered.scores.key,
+                sheet=sheet,
+                trail=tuple(steps.trail),
+                seconds=time.monotonic() - began,
+                created=datetime.now(UTC),
+            )
+            if kind == "final":
+                delivered = Decimal(video.path.stat().st_size) / 10**9
+                ledger.settle(ledger.reserve("encode", "delivery", rendered.video.key, {}), {"egress_gb": delivered})
+            runtime.store.put_document(KIND, clip_id, manifest.model_dump(mode="json"))
+        else:
+            manifest = Manifest.model_validate(document)
+    except BaseException as error:
+        steps.cancelled.set()
+        clips.fail(runtime.database, clip_id, f"{type(error).__name__}: {error}", time.monotonic() - began)
+        raise
+    seconds = time.monotonic() - began
+    clips.complete(runtime.database, clip_id, seconds, track=not cached)
+    return _clip(runtime, manifest, out, trail=tuple(steps.trail), seconds=seconds, cached=cached)
+
+
+async def _remaking(recipe: Any, steps: Steps, tell: Listener) -> pipeline.Rendered:  # noqa: ANN401
+    """Start over when something in the store is damaged: the store has put it aside, so it is made again."""
+    for _ in range(REMAKES):
+        try:
+            rendered: pipeline.Rendered = await recipe()
+        except Corrupted as error:
+            tell(Event(kind="note", note=f"{error.message}; making it again"))
+            steps.trail.clear()
+        else:
+            return rendered
+    raise StoreError("stored objects keep turning up damaged", remedy="Check the disk; then `vpgen doctor`")
+
+
+def _clip(
+    runtime: Runtime,
+    manifest: Manifest,
+    out: Path | None,
+    *,
+    trail: tuple[Trail, ...] | None = None,
+    seconds: float | None = None,
+    cached: bool = True,
+) -> Clip:
+    scores = _stored(runtime, manifest.scores, Scores)
+    video = _stored(runtime, manifest.video, Video)
+    folder = out or runtime.settings.out
+    return Clip(
+        manifest=manifest,
+        video=_export(video.path, folder / f"{manifest.id}.mp4"),
+        sheet=_export(runtime.store.get_path(manifest.sheet), folder / f"{manifest.id}.png"),
+        scores=scores,
+        cost=Ledger(runtime.database, runtime.prices, manifest.id, manifest.config.budget.clip, manifest.parent).cost(),
+        trail=manifest.trail if trail is None else trail,
+        seconds=manifest.seconds if seconds is None else seconds,
+        cached=cached,
+    )
+
+
+def _stored(runtime: Runtime, key: str, kind: type[T]) -> T:
+    record = read_record(runtime.store, key)
+    value = load(runtime.store, record.result) if record else None
+    if not isinstance(value, kind):
+        raise NotFound(
+            f"a part of this clip ({key[:12]}…) is no longer in the store",
+            remedy="Run the command that made it again: only what is missing is made",
+        )
+    return value
+
+
+def _export(source: Path, target: Path) -> Path:
+    """Copy out of the store, so that what a user does to the file cannot harm the stored one."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f".{target.name}.part")
+        shutil.copyfile(source, part)
+        part.replace(target)
+    except OSError as error:
+        raise StoreError(
+            f"cannot write {target}: {error.strerror}",
+            remedy="The clip itself is safe in the store: free some space or use --out, then run the command again",
+        ) from error
+    return target.absolute()
+
+
+def _sheet(
+    runtime: Runtime,
+    clip_id: str,
+    request: ClipRequest,
+    config: PipelineConfig,
+    video: Video,
+    scores: Scores,
+    ledger: Ledger,
+) -> Blob:
+    from vpgen.media.contact_sheet import contact_sheet  # noqa: PLC0415  # cv2 and PIL load only when a clip is made
+
+    figures = [f"{s.name} {s.value:.3g}{s.unit and ' ' + s.unit}" for s in scores.scores if s.value is not None]
+    facts = f"{video.size[0]}x{video.size[1]}  {float(video.fps):g} fps  {video.seconds:.3f} s"
+    lines = [
+        f"{clip_id}   {config.name}   seed {request.seed}   {facts}   {ledger.cost().total:.4f} USD",
+        "   ".join(figures),
+    ]
+    path = contact_sheet(video, runtime.scratch / f"{clip_id}.png", title=request.story, lines=lines)
+    return runtime.store.put_file(path, "image/png")
+
+
+def _clip_id(kind: Kind, request: ClipRequest, config: PipelineConfig) -> str:
+    decides = json.dumps([kind, request.model_dump(mode="json"), config.fingerprint(kind)], sort_keys=True)
+    return f"{kind}-{hashlib.sha256(decides.encode()).hexdigest()[:10]}"
+
+
+def _config(config: PipelineConfig | str | Path | None, runtime: Runtime) -> PipelineConfig:
+    return config if isinstance(config, PipelineConfig) else load_config(config or runtime.settings.config)
+
+
+def _request(story: str, seed: int, character: Path | None, background: Path | None, runtime: Runtime) -> ClipRequest:
+    try:
+        plain_request = ClipRequest(story=story, seed=seed)
+    except ValidationError as error:
+        detail = error.errors(include_url=False)[0]
+        raise InvalidInput(
+            f"{detail['loc'][0]}: {detail['msg'].removeprefix('Value error, ')}",
+            stage="plan",
+            remedy='Try: vpgen make "A woman walks along the beach at dusk, slow push in"',
+        ) from None
+    return plain_request.model_copy(
+        update={
+            "character_image": references.add(runtime.store, character) if character else None,
+            "background_image": references.add(runtime.store, background) if background else None,
+        }
+    )
+
+
+@contextmanager
+def _opened(runtime: Runtime | None) -> Iterator[Runtime]:
+    if runtime is not None:
+        yield runtime
+        return
+    with Runtime.open() as opened:
+        yield opened

@@ -1,0 +1,224 @@
+"""MLflow: one run a clip. Reports wait in the database until MLflow has taken them, so that MLflow being down
+or slow never loses or fails a clip.
+
+Parameters are the flattened config, metrics the scores, seconds per stage and USD per category; the contact
+sheet is an artifact, the clip itself a link to the store. A failed clip is a failed run with its error.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from vpgen.errors import VpgenError
+from vpgen.money.ledger import Ledger
+from vpgen.runtime import Runtime
+from vpgen.stages import Scores
+from vpgen.store.clips import REPORT
+from vpgen.store.records import blobs, load, read_record
+from vpgen.store.schema import Clip, OutboxItem, now
+from vpgen.studio import Manifest, find
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+EXPERIMENT = "vpgen"
+
+
+DEADLINE = 60.0
+"""Seconds a command waits for MLflow at most; the rest is delivered by a later one."""
+_LONGEST_VALUE = 5_000
+"""Characters; MLflow refuses longer parameters and tags (6000 and 8000)."""
+_BACKOFF = timedelta(seconds=2)
+
+
+@dataclass(frozen=True)
+class Caught:
+    """What `catch_up` did: runs delivered, reports still waiting, and a line for the user."""
+
+    delivered: int
+    waiting: int
+    summary: str
+
+
+def catch_up(runtime: Runtime, deadline: float = DEADLINE) -> Caught:
+    """Deliver every waiting report, for at most `deadline` seconds. Never raises because of MLflow."""
+    if not runtime.settings.tracking or not _waiting(runtime):
+        return Caught(0, 0, "")
+    delivered: list[str] = []
+    problems: list[str] = []
+    # A daemon thread, because an MLflow call that hangs cannot be interrupted and must not keep the process.
+    worker = threading.Thread(target=_deliver_all, args=(runtime, delivered, problems), daemon=True)
+    worker.start()
+    worker.join(deadline)
+    waiting = _waiting(runtime)
+    if worker.is_alive():
+        problems.append(f"no answer within {deadline:.0f} s")
+    where = _shown(runtime.settings.resolved_tracking)
+    if not waiting:
+        return Caught(len(delivered), 0, f"MLflow: {len(delivered)} run(s) recorded in {where}")
+    reason = problems[-1] if problems else "another process is reporting"
+    return Caught(
+        len(delivered),
+        waiting,
+        f"MLflow at {where} did not take {waiting} report(s): {reason}. The clips are safe; "
+        "the reports are delivered with the next clip or by `vpgen track`",
+    )
+
+
+def _waiting(runtime: Runtime) -> int:
+    with runtime.database.read() as session:
+        return session.scalar(sa.select(sa.func.count()).where(OutboxItem.kind == REPORT)) or 0
+
+
+def _deliver_all(runtime: Runtime, delivered: list[str], problems: list[str]) -> None:
+    try:
+        with runtime.store.lock("mlflow-reports", timeout=1.0):
+            client = _client(runtime)
+            with runtime.database.read() as session:
+                items = list(
+                    session.scalars(sa.select(OutboxItem).where(OutboxItem.kind == REPORT).order_by(OutboxItem.id))
+                )
+            experiment = _experiment(client, runtime)
+            for item in items:
+                _deliver(client, experiment, runtime, item)
+                with runtime.database.write() as session:
+                    session.execute(sa.delete(OutboxItem).where(OutboxItem.id == item.id))
+                delivered.append(str(item.payload["clip_id"]))
+    except Exception as error:  # noqa: BLE001  # whatever MLflow does, it must not fail a clip; it is told to the user
+        problems.append(f"{type(error).__name__}: {error}".partition("\n")[0][:300])
+        _postpone(runtime, problems[-1])
+
+
+def _postpone(runtime: Runtime, reason: str) -> None:
+    with runtime.database.write() as session:
+        for item in session.scalars(sa.select(OutboxItem).where(OutboxItem.kind == REPORT)):
+            item.attempts, item.error = item.attempts + 1, reason
+            item.next_try = now() + _BACKOFF * 2 ** min(item.attempts, 10)
+
+
+def _client(runtime: Runtime) -> MlflowClient:
+    for name, value in (("MLFLOW_HTTP_REQUEST_TIMEOUT", "10"), ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")):
+        os.environ.setdefault(name, value)
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    try:
+        from mlflow import MlflowClient  # noqa: PLC0415  # seconds to import, and not part of a plain install
+    except ImportError:
+        raise VpgenError("MLflow is not installed", remedy="pip install 'vpgen[track]'") from None
+    return MlflowClient(tracking_uri=runtime.settings.resolved_tracking)
+
+
+def _experiment(client: MlflowClient, runtime: Runtime) -> str:
+    found = client.get_experiment_by_name(EXPERIMENT)
+    if found is not None:
+        return str(found.experiment_id)
+    local = runtime.settings.tracking_uri is None
+    folder = (runtime.settings.home / "mlartifacts").absolute().as_uri() if local else None
+    return str(client.create_experiment(EXPERIMENT, artifact_location=folder))
+
+
+def _deliver(client: MlflowClient, experiment: str, runtime: Runtime, item: OutboxItem) -> None:
+    """One run; a report that a killed process half delivered is finished, not doubled."""
+    from mlflow.entities import Metric, Param, RunTag  # noqa: PLC0415
+
+    report, clip_id = f"{item.id}-{item.created.isoformat()}", str(item.payload["clip_id"])
+    with runtime.database.read() as session:
+        row = session.get(Clip, clip_id)
+    if row is None:
+        return
+    manifest = find(runtime, clip_id) if row.state == "completed" else None
+    known = client.search_runs([experiment], filter_string=f"tags.`vpgen.report` = '{report}'", max_results=1)
+    began = _milliseconds(row.created)
+    if known:
+        run = known[0]
+    else:
+        run = client.create_run(experiment, start_time=began, run_name=clip_id, tags={"vpgen.report": report})
+    run_id = run.info.run_id
+    stamp = _milliseconds(item.created)
+    client.log_batch(
+        run_id,
+        params=[Param(key, value[:_LONGEST_VALUE]) for key, value in _params(row, manifest)],
+        metrics=[Metric(key, value, stamp, 0) for key, value in _metrics(runtime, row, manifest)],
+        tags=[RunTag(key, value[:_LONGEST_VALUE]) for key, value in _tags(runtime, row, manifest, item.payload)],
+    )
+    if manifest is not None:
+        sheet = runtime.store.get_path(manifest.sheet, ".png")
+        client.log_artifact(run_id, str(sheet), "contact_sheet")
+    client.set_terminated(run_id, "FINISHED" if manifest else "FAILED", end_time=stamp)
+
+
+def _params(row: Clip, manifest: Manifest | None) -> Iterator[tuple[str, str]]:
+    yield from (("story", row.story), ("seed", str(row.seed)), ("config", row.config_name), ("kind", row.kind))
+    if manifest is not None:
+        config = manifest.config.model_dump(mode="json", exclude={"name", "description"})
+        yield from _flat(config, "")
+
+
+def _flat(value: object, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for key, below in value.items():
+            yield from _flat(below, f"{path}.{key}" if path else str(key))
+    else:
+        yield path, str(value)
+
+
+def _metrics(runtime: Runtime, row: Clip, manifest: Manifest | None) -> Iterator[tuple[str, float]]:
+    if row.seconds is not None:
+        yield "seconds.total", row.seconds
+    ledger = Ledger(runtime.database, runtime.prices, row.id, runtime.prices.target_total, row.parent)
+    cost = ledger.cost()
+    yield from ((f"cost.{line.category}", float(line.usd)) for line in cost.lines if line.usd is not None)
+    yield "cost.waste", float(cost.waste)
+    if cost.total is not None:
+        yield "cost.total", float(cost.total)
+    if manifest is None:
+        return
+    seconds: dict[str, float] = {}
+    for entry in manifest.trail:
+        seconds[entry.stage] = seconds.get(entry.stage, 0.0) + entry.seconds
+    yield from ((f"seconds.{stage}", value) for stage, value in seconds.items())
+    record = read_record(runtime.store, manifest.scores)
+    scores = load(runtime.store, record.result) if record else None
+    if isinstance(scores, Scores):
+        yield from ((f"score.{s.name}", s.value) for s in scores.scores if s.value is not None)
+
+
+def _tags(
+    runtime: Runtime, row: Clip, manifest: Manifest | None, payload: Mapping[str, Any]
+) -> Iterator[tuple[str, str]]:
+    yield from (("vpgen.clip", row.id), ("vpgen.kind", row.kind), ("vpgen.config", row.config_name))
+    if row.parent:
+        yield "vpgen.parent", row.parent
+    error = payload.get("error") or row.error
+    if manifest is None:
+        yield "vpgen.error", str(error)
+        yield "mlflow.note.content", f"**{row.kind} failed**\n\n{row.story}\n\n`{error}`"
+        return
+    record = read_record(runtime.store, manifest.video)
+    url = runtime.store.url(blobs(record.result)[0]) if record else ""
+    yield "vpgen.video", url
+    yield (
+        "mlflow.note.content",
+        f"**{row.story}**\n\n- clip: `vpgen show {row.id}`\n- in the store: {url}\n- its tree: `vpgen lineage {row.id}`",
+    )
+
+
+def _milliseconds(at: datetime) -> int:
+    return int(at.timestamp() * 1000)
+
+
+def _shown(uri: str) -> str:
+    """The URI without a password."""
+    if uri.startswith("sqlite:///"):
+        return str(Path(uri.removeprefix("sqlite:///")))
+    head, at, tail = uri.rpartition("@")
+    return f"{head.partition('://')[0]}://…@{tail}" if at else uri
