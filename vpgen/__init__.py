@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from vpgen.studio import Clip, Studio, final, make, preview, run
+    from vpgen.studio import Clip, final, make, preview, run
 
-__all__ = ["Clip", "Studio", "__version__", "final", "make", "preview", "run"]
+__all__ = ["Clip", "__version__", "final", "make", "preview", "run"]
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401  # whatever the module holds
+def __getattr__(name: str) -> Any:  # whatever the module holds
     if name in __all__:
         return getattr(import_module("vpgen.studio"), name)
     raise AttributeError(f"module 'vpgen' has no attribute {name!r}")

@@ -61,12 +61,17 @@ class Rendered:
     scores: Ref[Scores]
 
 
+async def plan(request: ClipRequest, step: Step) -> Prompt:
+    """Story → prompts. Nothing is spent before the words are allowed. Raises Refused."""
+    await _allow(step, ModerateRequest(_texts(request.story, request.prompt)))
+    prompt: Prompt = request.prompt or (await step("plan", PlanRequest(request.story))).load()
+    await _allow(step, ModerateRequest(_texts(prompt)))
+    return prompt
+
+
 async def animate(request: ClipRequest, config: PipelineConfig, step: Step, picture: Picture) -> Moving:
     """Story → moving picture at preview size. Raises Refused when moderation says no."""
-    await _allow(step, ModerateRequest(_texts(request.story, request.prompt)))
-    prompt = request.prompt or (await step("plan", PlanRequest(request.story))).load()
-    await _allow(step, ModerateRequest(_texts(prompt)))
-
+    prompt = await plan(request, step)
     character, background = await asyncio.gather(
         _given(picture(request.character_image))
         if request.character_image

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from vpgen.clip import Still
 from vpgen.errors import NotFound
 from vpgen.stages import Ref
@@ -59,5 +61,5 @@ def _resized(still: Still, size: tuple[int, int]) -> Still:
     import cv2  # noqa: PLC0415
 
     how = cv2.INTER_AREA if size[0] < still.size[0] else cv2.INTER_CUBIC
-    alpha = None if still.alpha is None else cv2.resize(still.alpha, size, interpolation=how)
-    return Still(rgb=cv2.resize(still.rgb, size, interpolation=how), alpha=alpha)
+    alpha = None if still.alpha is None else np.asarray(cv2.resize(still.alpha, size, interpolation=how), np.uint8)
+    return Still(rgb=np.asarray(cv2.resize(still.rgb, size, interpolation=how), np.uint8), alpha=alpha)

@@ -15,9 +15,9 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
-from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event as Flag
 from typing import Any, Literal, cast
@@ -32,7 +32,7 @@ from vpgen.media.frames import Frames
 from vpgen.money.ledger import Ledger
 from vpgen.runtime import Runtime
 from vpgen.stages import Backend, Ref, Request, Stage, Usage, Work
-from vpgen.store.records import StepRecord, blobs, load, read_record, save, write_record
+from vpgen.store.records import StepRecord, Stored, blobs, load, read_record, save, write_record
 
 PROGRESS_INTERVAL = 0.1
 """Seconds between two progress events of one stage."""
@@ -40,7 +40,7 @@ PROGRESS_INTERVAL = 0.1
 Around = Callable[[str, Callable[[], Awaitable[Any]]], Awaitable[Any]]
 
 
-async def plain(_stage: str, call: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401  # what a stage returns
+async def plain(_stage: str, call: Callable[[], Awaitable[Any]]) -> Any:  # what a stage returns
     """Run a stage with nothing around it."""
     return await call()
 
@@ -96,7 +96,7 @@ class Trail:
     inputs: dict[str, str]
     seconds: float = 0.0
     cpu_seconds: float = 0.0
-    usd: Decimal = Decimal(0)
+    usd: Decimal | None = Decimal(0)
 
 
 @dataclass
@@ -209,19 +209,19 @@ class Steps:
         )
         return record
 
-    async def _call(self, stage: Stage, backend: Backend, request: Request, work: Work) -> object:
+    async def _call(self, stage: Stage, backend: Backend, request: Request, work: Work) -> Stored:
         """Run the backend's method where it belongs, and write lazy frames down."""
         method = getattr(backend, stage)
         if inspect.iscoroutinefunction(method):
-            return await method(request, work)
+            return cast("Stored", await method(request, work))
 
-        def call() -> object:
+        def call() -> Stored:
             value = method(request, work)
             if isinstance(value, Frames):
                 from vpgen.media.video import write_mezzanine  # noqa: PLC0415  # PyAV loads only when frames flow
 
                 return write_mezzanine(value, work.dir / "frames.mkv", progress=work.progress)
-            return value
+            return cast("Stored", value)
 
         return await self.runtime.in_thread(call)
 

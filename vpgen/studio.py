@@ -7,7 +7,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Awaitable, Coroutine, Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import AwareDatetime, ValidationError
 
 from vpgen import pipeline, references
-from vpgen.clip import ClipRequest, Value, Video
+from vpgen.clip import ClipRequest, Prompt, Value, Video
 from vpgen.config import PipelineConfig, load_config
 from vpgen.errors import Corrupted, InvalidInput, NotFound, StoreError
 from vpgen.events import Event, Listener, silent
@@ -80,6 +80,22 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(work)
     work.close()
     raise RuntimeError("an event loop is running (a notebook?): write `await vpgen.make(...)` without vpgen.run")
+
+
+async def plan(
+    story: str,
+    *,
+    config: PipelineConfig | str | Path | None = None,
+    runtime: Runtime | None = None,
+    tell: Listener = silent,
+    around: Around = plain,
+) -> Prompt:
+    """Only the prompts of a story. A preview of the same story and config starts from them, free of charge."""
+    with _opened(runtime) as opened:
+        resolved = _config(config, opened)
+        request = _request(story, 0, None, None, opened)
+        ledger = Ledger(opened.database, opened.prices, None, resolved.budget.clip)
+        return await pipeline.plan(request, Steps(opened, resolved, ledger, tell, around))
 
 
 async def preview(
@@ -217,6 +233,7 @@ async def _render(
             scores = await asyncio.to_thread(rendered.scores.load)
             video = await asyncio.to_thread(rendered.video.load)
             sheet = await runtime.in_thread(_sheet, runtime, clip_id, request, config, video, scores, ledger)
+            ledger.adopt(entry.key for entry in steps.trail)
             manifest = Manifest(
                 id=clip_id,
                 kind=kind,
@@ -245,7 +262,7 @@ async def _render(
     return _clip(runtime, manifest, out, trail=tuple(steps.trail), seconds=seconds, cached=cached)
 
 
-async def _remaking(recipe: Any, steps: Steps, tell: Listener) -> pipeline.Rendered:  # noqa: ANN401
+async def _remaking(recipe: Any, steps: Steps, tell: Listener) -> pipeline.Rendered:
     """Start over when something in the store is damaged: the store has put it aside, so it is made again."""
     for _ in range(REMAKES):
         try:

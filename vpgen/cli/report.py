@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
 from vpgen.money.ledger import Cost
+from vpgen.projects import commands, standing
 from vpgen.stages import Score
 from vpgen.step import Trail
-from vpgen.studio import Clip
+from vpgen.store.schema import Clip as ClipRow
+from vpgen.store.schema import Job, Project, ProjectEvent
+from vpgen.studio import Clip, Manifest
 
 
 def money(usd: Decimal | None) -> str:
@@ -66,7 +69,8 @@ def stage_table(trail: tuple[Trail, ...], seconds: float) -> Table:
             money(entry.usd) if made else "",
         )
     table.add_section()
-    total = sum((entry.usd for entry in trail), Decimal(0))
+    known = [entry.usd for entry in trail if entry.usd is not None]
+    total = sum(known, Decimal(0)) if len(known) == len(trail) else None
     cpu = sum(entry.cpu_seconds for entry in trail)
     table.add_row("[bold]this run", "", "", f"[bold]{seconds:.2f}", f"[bold]{cpu:.2f}", f"[bold]{money(total)}")
     return table
@@ -141,25 +145,94 @@ def clip_json(clip: Clip) -> str:
     return json.dumps(document, ensure_ascii=False)
 
 
-def lineage_tree(clip: Clip) -> Tree:
+def lineage_tree(manifest: Manifest) -> Tree:
     """The tree of keys a clip grew from: each stage above the ones whose results it used."""
-    entries = {entry.key: entry for entry in clip.manifest.trail}
-    root = Tree(f"[bold]{clip.id}[/]")
+    entries = {entry.key: entry for entry in manifest.trail}
+    root = Tree(f"[bold]{manifest.id}[/]")
 
     def grow(tree: Tree, key: str) -> None:
         entry = entries.get(key)
         if entry is None:
             tree.add(f"given by the user  [dim]{key.removeprefix('picture-')[:12]}")
             return
-        choice = clip.manifest.config.stages[entry.stage]
+        choice = manifest.config.stages[entry.stage]
         branch = tree.add(f"{entry.stage:<11} {entry.key[:12]}  [dim]{entry.backend} v{choice.version}")
         for below in dict.fromkeys(entry.inputs.values()):
             grow(branch, below)
 
-    grow(root, clip.manifest.scores)
+    grow(root, manifest.scores)
     return root
 
 
-def show_clip(console: Console, clip: Clip) -> None:
-    """Print the whole report."""
-    console.print(clip_report(clip), soft_wrap=False)
+def clip_list(rows: list[ClipRow]) -> Table:
+    """Clips, newest first."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in ("id", "state", "config", "seconds", "made (UTC)", "story"):
+        table.add_column(name, no_wrap=name != "story")
+    for row in rows:
+        style = {"completed": "green", "failed": "red", "rejected": "yellow"}.get(row.state, "")
+        table.add_row(
+            row.id,
+            Text(row.state, style=style),
+            row.config_name,
+            f"{row.seconds:.1f}" if row.seconds is not None else "",
+            f"{row.created:%Y-%m-%d %H:%M}",
+            Text(row.story if row.error is None else f"{row.story}  ({row.error})", overflow="ellipsis"),
+        )
+    return table
+
+
+def project_list(projects: list[Project]) -> Table:
+    """Projects, newest first."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in ("id", "name", "state", "seed", "preview", "final", "story"):
+        table.add_column(name, no_wrap=name != "story")
+    for row in projects:
+        table.add_row(
+            row.id,
+            Text(row.name or ""),
+            standing(row),
+            str(row.seed),
+            row.preview_clip or "",
+            row.final_clip or "",
+            Text(row.story, overflow="ellipsis"),
+        )
+    return table
+
+
+def project_report(project: Project, events: list[ProjectEvent], jobs: list[Job]) -> RenderableType:
+    """Where a project stands, what happened to it and who worked on it."""
+    head = Text.assemble(
+        (f"{project.id}  ", "bold"),
+        (standing(project), "bold"),
+        f"  {project.name or ''}  config {project.config}  seed {project.seed}\n",
+        project.story,
+    )
+    history = Table(title="History", title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in ("at (UTC)", "move", "from → to", "by", "clip", "note"):
+        history.add_column(name)
+    for event in events:
+        history.add_row(
+            f"{event.at:%Y-%m-%d %H:%M:%S}",
+            event.move,
+            f"{event.from_state or ''} → {event.to_state}",
+            event.actor,
+            event.clip_id or "",
+            Text(event.note or ""),
+        )
+    work = Table(title="Jobs", title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in ("type", "status", "worker", "started", "ended", "retries", "error"):
+        work.add_column(name)
+    for job in jobs:
+        work.add_row(
+            job.type,
+            job.status,
+            job.worker or "",
+            f"{job.started_at:%H:%M:%S}" if job.started_at else "",
+            f"{job.ended_at:%H:%M:%S}" if job.ended_at else "",
+            str(job.retry_count),
+            Text(job.error or ""),
+        )
+    return Group(
+        head, "", history, "", work, "", "next: " + (", or ".join(commands(project)) or "nothing; it is complete")
+    )

@@ -1,4 +1,4 @@
-"""The ledger of one clip: reserve an estimate before a stage runs, settle what it used afterwards.
+"""The ledger of one clip (or, with no id, of work done before there is one): reserve an estimate before a stage runs, settle what it used afterwards.
 
 Both figures are kept. A reservation that does not fit the clip's budget is refused in the same transaction
 that would have made it, so nothing is spent. What was spent for nothing (a failed or killed attempt) is
@@ -7,7 +7,7 @@ waste, booked under `overhead`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -59,13 +59,13 @@ class Ledger:
 
     database: Database
     prices: PriceBook
-    clip_id: str
+    clip_id: str | None
     budget: Decimal
     parent: str | None = None
 
     @property
     def _ids(self) -> list[str]:
-        return [self.clip_id, *([self.parent] if self.parent else [])]
+        return [clip_id for clip_id in (self.clip_id, self.parent) if clip_id]
 
     def reserve(self, stage: str, backend: str, key: str, estimate: Usage) -> Reservation:
         """Put an estimate on the books. Call it while holding the key's lock.
@@ -149,6 +149,12 @@ class Ledger:
             waste=sum((waste for *_, waste in found.values()), ZERO),
         )
 
+    def adopt(self, keys: Iterable[str]) -> None:
+        """Take over the charges of steps that were made before there was a clip, as a project's plan is."""
+        orphans = sa.update(Charge).where(Charge.clip_id.is_(None), Charge.step_key.in_(list(keys)))
+        with self.database.write() as session:
+            session.execute(orphans.values(clip_id=self.clip_id))
+
     def _spent(self, session: Session) -> Decimal:
         """What counts against the budget: settled charges, and the estimates of those still open."""
         taken = sa.func.coalesce(Charge.usd, Charge.estimate_usd, type_=Charge.usd.type)
@@ -176,9 +182,3 @@ class Ledger:
             "category": price.category if price else "api",
             "unit_usd": price.usd if price else None,
         }
-
-
-def mark_waste(database: Database, clip_id: str, reason: str) -> None:
-    """Everything spent on a clip bought nothing, e.g. its preview was rejected."""
-    with database.write() as session:
-        session.execute(sa.update(Charge).where(Charge.clip_id == clip_id).values(waste=True, reason=reason))
