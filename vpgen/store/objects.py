@@ -138,11 +138,11 @@ class ObjectStore:
         """
         name = _document(kind, key)
         try:
-            text = canonical_json(data)
+            text = canonical_json(data).encode()
         except (TypeError, ValueError) as exc:
             raise InvalidInput(f"the {kind} document {key} is not JSON: {exc}") from exc
-        digest = hashlib.sha256(text.encode()).hexdigest()
-        self._place.write(name, f'{{"sha256":"{digest}","data":{text}}}\n'.encode(), "application/json")
+        head = f'{{"sha256":"{hashlib.sha256(text).hexdigest()}","data":'
+        self._place.write(name, b"%s%s}\n" % (head.encode(), text), "application/json")
 
     def get_document(self, kind: str, key: str) -> dict[str, Any] | None:
         """The JSON object, or None when there is none or (logged) when it is not what was written."""
