@@ -154,7 +154,7 @@ class _Source:
 
 def shipped() -> list[str]:
     """Names of the pipeline configs that come with vpgen."""
-    return sorted(path.stem for path in folder("configs").glob("*.yaml") if path.stem not in {"prices"})
+    return sorted(path.stem for path in folder("configs").glob("*.yaml") if path.stem != "prices")
 
 
 def load_config(name: str | Path) -> PipelineConfig:
@@ -237,9 +237,11 @@ def _merge_stage(base: object, over: object) -> object:
 
 def _stages(stages: Mapping[str, Any], source: _Source, problems: list[str]) -> dict[Stage, StageChoice]:
     choices: dict[Stage, StageChoice] = {}
-    for stage in stages:
-        if stage not in STAGES:
-            problems.append(f"{source.where(('stages', stage))}: {_unknown(stage, STAGES, 'stage')}")
+    problems += [
+        f"{source.where(('stages', stage))}: {_unknown(stage, STAGES, 'stage')}"
+        for stage in stages
+        if stage not in STAGES
+    ]
     for stage in STAGES:
         if stage not in stages:
             problems.append(f"{source.where(('stages',))}: no backend is chosen for the stage {stage!r}")
@@ -289,9 +291,8 @@ def _explain(error: ValidationError, model: type[BaseModel], source: _Source, pr
                 annotation = inner.model_fields[str(part)].annotation if inner and part in inner.model_fields else None
                 inner = annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
             known = list(inner.model_fields) if inner else []
-            lines.append(
-                f"{where}: {_unknown(str(detail['loc'][-1]), known, 'key')} (in {'.'.join(map(str, path[:-1])) or 'the file'})"
-            )
+            above = ".".join(map(str, path[:-1])) or "the file"
+            lines.append(f"{where}: {_unknown(str(detail['loc'][-1]), known, 'key')} (in {above})")
         else:
             message = detail["msg"].removeprefix("Value error, ")
             lines.append(f"{where}: {dotted}: {message} (got {detail['input']!r:.80})")

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, Self, TypeVar
 from weakref import WeakValueDictionary
 
 from vpgen.errors import StoreError
@@ -76,7 +76,7 @@ class Runtime:
         self.database.close()
         shutil.rmtree(self.scratch, ignore_errors=True)
 
-    def __enter__(self) -> Runtime:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,7 +1,7 @@
-"""MLflow: one run a clip. Reports wait in the database until MLflow has taken them, so that MLflow being down
-or slow never loses or fails a clip.
+"""MLflow: one run a clip.
 
-Parameters are the flattened config, metrics the scores, seconds per stage and USD per category; the contact
+Reports wait in the database until MLflow has taken them, so that MLflow being down or slow never loses or
+fails a clip. Parameters are the flattened config, metrics the scores, seconds per stage and USD per category; the contact
 sheet is an artifact, the clip itself a link to the store. A failed clip is a failed run with its error.
 """
 
@@ -111,7 +111,7 @@ def _client(runtime: Runtime) -> MlflowClient:
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
     try:
-        from mlflow import MlflowClient  # noqa: PLC0415  # seconds to import, and not part of a plain install
+        from mlflow import MlflowClient  # seconds to import, and not part of a plain install
     except ImportError:
         raise VpgenError("MLflow is not installed", remedy="pip install 'vpgen[track]'") from None
     return MlflowClient(tracking_uri=runtime.settings.resolved_tracking)
@@ -128,7 +128,7 @@ def _experiment(client: MlflowClient, runtime: Runtime) -> str:
 
 def _deliver(client: MlflowClient, experiment: str, runtime: Runtime, item: OutboxItem) -> None:
     """One run; a report that a killed process half delivered is finished, not doubled."""
-    from mlflow.entities import Metric, Param, RunTag  # noqa: PLC0415
+    from mlflow.entities import Metric, Param, RunTag
 
     report, clip_id = f"{item.id}-{item.created.isoformat()}", str(item.payload["clip_id"])
     with runtime.database.read() as session:
@@ -208,7 +208,8 @@ def _tags(
     yield "vpgen.video", url
     yield (
         "mlflow.note.content",
-        f"**{row.story}**\n\n- clip: `vpgen show {row.id}`\n- in the store: {url}\n- its tree: `vpgen lineage {row.id}`",
+        f"**{row.story}**\n\n- clip: `vpgen show {row.id}`\n- in the store: {url}\n"
+        f"- its tree: `vpgen lineage {row.id}`",
     )
 
 

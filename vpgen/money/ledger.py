@@ -1,4 +1,4 @@
-"""The ledger of one clip (or, with no id, of work done before there is one): reserve an estimate before a stage runs, settle what it used afterwards.
+"""The ledger of one clip: reserve an estimate before a stage runs, settle what it used afterwards.
 
 Both figures are kept. A reservation that does not fit the clip's budget is refused in the same transaction
 that would have made it, so nothing is spent. What was spent for nothing (a failed or killed attempt) is
@@ -55,7 +55,7 @@ class Reservation:
 
 @dataclass(frozen=True)
 class Ledger:
-    """The books of one clip. `parent` is the preview a final grew from: its charges are part of the cost."""
+    """The books of one clip, or (`clip_id` None) of work done before there is one. `parent` is the preview a final grew from: its charges are part of the cost."""
 
     database: Database
     prices: PriceBook
