@@ -19,7 +19,7 @@ LONGEST_SIDE = 2560
 
 def add(store: ObjectStore, path: Path) -> str:
     """Check a picture and store it; returns its SHA-256 digest. Raises InvalidInput, StoreError."""
-    from vpgen.media.pictures import read_picture  # noqa: PLC0415  # cv2 and PIL load only when there is a picture
+    from vpgen.media.pictures import read_picture  # cv2 and PIL load only when there is a picture
 
     read_picture(path)
     blob = store.put_file(path)
@@ -34,7 +34,7 @@ def picture(store: ObjectStore, digest: str, *, cover: tuple[int, int] | None = 
 
 
 def _load(store: ObjectStore, digest: str, cover: tuple[int, int] | None) -> Still:
-    from vpgen.media.pictures import read_picture  # noqa: PLC0415
+    from vpgen.media.pictures import read_picture
 
     document = store.get_document(KIND, digest)
     if document is None:
@@ -58,7 +58,7 @@ def _cover(still: Still, size: tuple[int, int]) -> Still:
 
 
 def _resized(still: Still, size: tuple[int, int]) -> Still:
-    import cv2  # noqa: PLC0415
+    import cv2
 
     how = cv2.INTER_AREA if size[0] < still.size[0] else cv2.INTER_CUBIC
     alpha = None if still.alpha is None else np.asarray(cv2.resize(still.alpha, size, interpolation=how), np.uint8)

@@ -218,7 +218,7 @@ class Steps:
         def call() -> Stored:
             value = method(request, work)
             if isinstance(value, Frames):
-                from vpgen.media.video import write_mezzanine  # noqa: PLC0415  # PyAV loads only when frames flow
+                from vpgen.media.video import write_mezzanine  # PyAV loads only when frames flow
 
                 return write_mezzanine(value, work.dir / "frames.mkv", progress=work.progress)
             return cast("Stored", value)

@@ -334,7 +334,7 @@ def _sheet(
     scores: Scores,
     ledger: Ledger,
 ) -> Blob:
-    from vpgen.media.contact_sheet import contact_sheet  # noqa: PLC0415  # cv2 and PIL load only when a clip is made
+    from vpgen.media.contact_sheet import contact_sheet  # cv2 and PIL load only when a clip is made
 
     figures = [f"{s.name} {s.value:.3g}{s.unit and ' ' + s.unit}" for s in scores.scores if s.value is not None]
     facts = f"{video.size[0]}x{video.size[1]}  {float(video.fps):g} fps  {video.seconds:.3f} s"
