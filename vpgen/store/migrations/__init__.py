@@ -31,7 +31,7 @@ def upgrade(connection: sa.Connection, target: str = "head") -> None:
     """
     where = connection.engine.url.render_as_string(hide_password=True)
     current = MigrationContext.configure(connection).get_current_revision()
-    if current is None and sa.inspect(connection).get_table_names():
+    if current is None and set(sa.inspect(connection).get_table_names()) - {"alembic_version"}:
         raise StoreError(
             f"the database {where} holds tables that are not vpgen's", remedy="point vpgen at a database of its own"
         )
