@@ -207,7 +207,10 @@ def _read(path: Path, seen: tuple[Path, ...]) -> _Source:
     if not isinstance(parent, str):
         return own
     base = _read(_locate(parent, path.parent), (*seen, path.resolve()))
-    return _Source(_merge(base.data, data), base.lines | own.lines, path)
+    # Where this file replaces something whole, the parent's lines below it no longer say where it was written.
+    leaves = {key for key in own.lines if not any(other[:-1] == key for other in own.lines)}
+    kept = {key: at for key, at in base.lines.items() if not any(key[:n] in leaves for n in range(1, len(key)))}
+    return _Source(_merge(base.data, data), kept | own.lines, path)
 
 
 def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

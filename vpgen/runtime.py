@@ -7,9 +7,9 @@ import contextvars
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -87,6 +87,19 @@ class Runtime:
         context = contextvars.copy_context()
         work = partial(context.run, partial(call, *args, **kwargs))
         return await asyncio.get_running_loop().run_in_executor(self.pool, work)
+
+    @contextmanager
+    def folder(self, name: str) -> Iterator[Path]:
+        """A scratch folder that goes when the block ends. (`tempfile` takes ten times as long for an empty one.)"""
+        path = self.scratch / name
+        path.mkdir(exist_ok=True)
+        try:
+            yield path
+        finally:
+            try:
+                path.rmdir()
+            except OSError:
+                shutil.rmtree(path, ignore_errors=True)
 
     @asynccontextmanager
     async def only_one(self, key: str, on_wait: Callable[[float], None]) -> AsyncIterator[None]:

@@ -11,14 +11,12 @@ import asyncio
 import hashlib
 import inspect
 import json
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
-from pathlib import Path
 from threading import Event as Flag
 from typing import Any, Literal, cast
 
@@ -159,8 +157,8 @@ class Steps:
         used: Usage = {}
         token, began = self.runtime.meter.start(), time.monotonic()
         try:
-            with tempfile.TemporaryDirectory(dir=self.runtime.scratch, ignore_cleanup_errors=True) as folder:
-                work = Work(dir=Path(folder), progress=self._progress(stage), use=partial(_add, used))
+            with self.runtime.folder(key) as folder:
+                work = Work(dir=folder, progress=self._progress(stage), use=partial(_add, used))
                 value = await self._call(stage, backend, request, work)
                 result = await self.runtime.in_thread(save, self.runtime.store, value)
         except BaseException as error:

@@ -5,21 +5,22 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from vpgen import __version__
-from vpgen.backends.registry import STAGES, find, installed, serves
 from vpgen.cli.common import Json, console
-from vpgen.clip import Value
 from vpgen.errors import VpgenError
-from vpgen.settings import Settings
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
-class Finding(Value):
+@dataclass(frozen=True)
+class Finding:
     """One line: what was looked at, whether it works, a note and a remedy."""
 
     what: str
@@ -35,7 +36,7 @@ def doctor(as_json: Json = False) -> None:
     """
     groups = {"Backends": list(_backends()), "Services": list(_services())}
     if as_json:
-        typer.echo(json.dumps({name: [f.model_dump() for f in found] for name, found in groups.items()}))
+        typer.echo(json.dumps({name: [asdict(f) for f in found] for name, found in groups.items()}))
     else:
         screen = console()
         screen.print(f"vpgen {__version__}, Python {platform.python_version()}, {platform.platform(terse=True)}\n")
@@ -51,11 +52,14 @@ def doctor(as_json: Json = False) -> None:
 
 def _default_backends() -> set[str]:
     from vpgen.config import load_config
+    from vpgen.settings import Settings
 
     return {choice.backend for choice in load_config(Settings().config).stages.values()}
 
 
 def _backends() -> Iterator[Finding]:
+    from vpgen.backends.registry import STAGES, find, installed, serves
+
     for name in sorted(installed()):
         try:
             backend = find(name)
@@ -70,6 +74,8 @@ def _backends() -> Iterator[Finding]:
 
 
 def _services() -> Iterator[Finding]:
+    from vpgen.settings import Settings
+
     settings = Settings()
     yield _try("home", str(settings.home), lambda: settings.home.mkdir(parents=True, exist_ok=True))
 
@@ -122,6 +128,9 @@ def _module(module: str, what: str, note: str, extra: str) -> Finding:
 
 
 def _table(title: str, findings: list[Finding]) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("")
     table.add_column("what", no_wrap=True)

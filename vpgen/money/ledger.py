@@ -22,6 +22,8 @@ from vpgen.store.database import Database
 from vpgen.store.schema import Charge, now
 
 ZERO = Decimal(0)
+_CHARGE = Charge.__table__
+"""For statements in the path of every stage: the ORM's own way costs a millisecond more."""
 
 
 class CostLine(Value):
@@ -157,18 +159,18 @@ class Ledger:
 
     def _spent(self, session: Session) -> Decimal:
         """What counts against the budget: settled charges, and the estimates of those still open."""
-        taken = sa.func.coalesce(Charge.usd, Charge.estimate_usd, type_=Charge.usd.type)
-        return session.scalar(sa.select(sa.func.sum(taken)).where(Charge.clip_id.in_(self._ids))) or ZERO
+        taken = sa.func.coalesce(_CHARGE.c.usd, _CHARGE.c.estimate_usd, type_=_CHARGE.c.usd.type)
+        return session.connection().scalar(sa.select(sa.func.sum(taken)).where(_CHARGE.c.clip_id.in_(self._ids))) or ZERO
 
     def _bury(self, session: Session, key: str) -> None:
         """Reservations of this key that nobody settled: whoever made them held the key's lock, and died.
 
         How much they used is not known; the estimate is booked as waste.
         """
-        session.execute(
-            sa.update(Charge)
-            .where(Charge.clip_id == self.clip_id, Charge.step_key == key, Charge.quantity.is_(None))
-            .values(usd=Charge.estimate_usd, quantity=ZERO, waste=True, category="overhead", reason="process died")
+        session.connection().execute(
+            sa.update(_CHARGE)
+            .where(_CHARGE.c.clip_id == self.clip_id, _CHARGE.c.step_key == key, _CHARGE.c.quantity.is_(None))
+            .values(usd=_CHARGE.c.estimate_usd, quantity=ZERO, waste=True, category="overhead", reason="process died")
         )
 
     def _charge(self, stage: str, backend: str, key: str, sku: str) -> dict[str, object]:
