@@ -229,7 +229,7 @@ def _start(db: Database, project: Project, move: Move, to: ProjectState, changes
     at = now()
     with db.write() as session:
         job = Job(type=move, project_id=project.id, status="processing", worker=jobs.worker_name())
-        job.started_at = job.heartbeat_at = at
+        job.queued_at = job.started_at = job.heartbeat_at = at
         job.retry_count = _failures(session, project, move)
         session.add(job)
         session.flush()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import secrets
+import subprocess
+import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +14,41 @@ import pytest
 import sqlalchemy as sa
 
 from vpgen.store.database import Database, open_database
+
+TOGETHER = """
+import os, sys
+
+def together(work, processes):
+    ready, waiting = os.pipe(), os.pipe()
+
+    def wait():
+        os.write(ready[1], b".")
+        os.read(waiting[0], 1)
+
+    for number in range(processes):
+        if os.fork() == 0:
+            os.close(waiting[1])
+            os.write(1, f"{work(number, wait)}\\n".encode())
+            os._exit(0)
+    for _ in range(processes):
+        os.read(ready[0], 1)
+    os.close(waiting[1])  # now every waiting read ends
+    for _ in range(processes):
+        assert os.wait()[1] == 0
+
+"""
+
+
+@pytest.fixture
+def at_once() -> Callable[..., list[str]]:
+    """Runs a script that defines `work(number, wait)` in several processes that pass `wait()` together."""
+
+    def run(script: str, processes: int, *arguments: str) -> list[str]:
+        text = f"{TOGETHER}{textwrap.dedent(script)}\ntogether(work, {processes})\n"
+        line = [sys.executable, "-c", text, *arguments]
+        return subprocess.run(line, capture_output=True, text=True, check=True, timeout=60).stdout.splitlines()
+
+    return run
 
 
 @pytest.fixture(scope="session")

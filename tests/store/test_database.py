@@ -25,7 +25,7 @@ from sqlalchemy.exc import StatementError
 
 from vpgen.errors import Corrupted, InvalidInput, MissingDependency, StoreError
 from vpgen.store import migrations
-from vpgen.store.database import HEAD, Database, open_database
+from vpgen.store.database import HEAD, Database
 from vpgen.store.schema import NANO, Base, Charge, Clip, OutboxItem, ProjectEvent, Usd
 
 Open = Callable[..., Database]
@@ -272,31 +272,24 @@ print("alembic" in sys.modules)
         assert subprocess.run(command_line, capture_output=True, text=True, check=True).stdout == "False\n"
 
 
-def test_processes_may_open_a_new_database_at_once(address: str) -> None:
+def test_processes_may_open_a_new_database_at_once(
+    address: str, at_once: Callable[..., list[str]], opened: Open
+) -> None:
     """Six processes that start together on a database that is not there all get it."""
     script = """
-        import sys
         from vpgen.store.database import open_database
         from vpgen.store.schema import Clip
-        sys.stdin.readline()
-        database = open_database(sys.argv[1])
-        with database.write() as session:
-            session.add(Clip(id=sys.argv[2], kind="preview", story="s", config_name="c", config_hash="h", seed=1,
-                             state="running"))
+        CLIP = {"kind": "preview", "story": "s", "config_name": "c", "config_hash": "h", "seed": 1, "state": "running"}
+
+        def work(number, wait):
+            wait()
+            with open_database(sys.argv[1]).write() as session:
+                session.add(Clip(id=f"clip-{number}", **CLIP))
+            return number
     """
-    commands = [[sys.executable, "-c", textwrap.dedent(script), address, f"clip-{n}"] for n in range(6)]
-    workers = [subprocess.Popen(c, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for c in commands]
-    for worker in workers:
-        assert worker.stdin
-        worker.stdin.write("go\n")
-        worker.stdin.flush()
-    for worker in workers:
-        assert worker.communicate(timeout=60)[1] == ""
-        assert worker.returncode == 0
-    database = open_database(address)
-    with database.read() as session:
+    assert sorted(at_once(script, 6, address)) == list("012345")
+    with opened(address).read() as session:
         assert session.scalar(sa.select(sa.func.count()).select_from(Clip)) == 6
-    database.close()
 
 
 # --- a database that cannot be used -------------------------------------------------------------

@@ -101,7 +101,7 @@ def upgrade(database: Database) -> None:
                 )
                 connection.execute(_VERSION.insert().values(version_num=HEAD))
             else:
-                from vpgen.store import migrations  # noqa: PLC0415 - alembic, half a second
+                from vpgen.store import migrations  # alembic takes half a second to import
 
                 migrations.upgrade(connection, HEAD)
             _check_foreign_keys(connection)

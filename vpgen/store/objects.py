@@ -64,7 +64,7 @@ class ObjectStore:
             self._links = LocalFolder(cache_dir) if cache_dir else self._place
         else:
             if cache_dir is None:
-                import platformdirs  # noqa: PLC0415 - needed only here
+                import platformdirs
 
                 cache_dir = platformdirs.user_cache_path("vpgen") / "store"
             self._near = self._links = LocalFolder(cache_dir)

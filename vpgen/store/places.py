@@ -157,7 +157,7 @@ class Remote:
     """A folder on any fsspec file system; one object is written with one request, which such stores make atomic."""
 
     def __init__(self, url: str, options: Mapping[str, Any]) -> None:
-        import fsspec  # noqa: PLC0415 - 0.1 s that a local store does not need
+        import fsspec  # 0.1 s that a local store does not need
 
         self._protocol = url.partition("://")[0]
         options = dict(options)
@@ -277,7 +277,7 @@ def open_place(url: str, options: Mapping[str, Any] | None = None) -> Place:
     if not separator:
         return LocalFolder(Path(url))
     if protocol == "file":
-        from urllib.parse import unquote  # noqa: PLC0415 - needed only here
+        from urllib.parse import unquote
 
         return LocalFolder(Path(unquote(rest)))
     return Remote(url, options or {})
