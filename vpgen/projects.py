@@ -50,6 +50,8 @@ _MOVES: dict[Standing, tuple[Move, ...]] = {
 _BACK: dict[Standing, ProjectState] = {"previewing": "planned", "finishing": "previewing"}
 """The state before the work under way; planning is begun from two states, see `_before_plan`."""
 _MAX_NAME = 80
+_SEEDS = 2**63
+"""A seed is below this, see `ClipRequest`."""
 
 
 def new(db: Database, story: str, *, config: str, name: str | None = None, seed: int = 0) -> Project:
@@ -151,7 +153,10 @@ def approve(db: Database, project: Project, note: str | None = None) -> Project:
 
 
 def reject(db: Database, project: Project, reason: str) -> Project:
-    """Reject the preview: back to planned. The reason stays in the history and the clip's charges become waste."""
+    """Reject the preview: back to planned, with the next seed, since the same one would make the same clip.
+
+    The reason stays in the history, and the clip's charges become waste.
+    """
     if not reason.strip():
         raise InvalidInput("a rejection needs a reason", remedy='say what is wrong: --reason "too dark"')
     project = recover(db, project)
@@ -163,7 +168,7 @@ def reject(db: Database, project: Project, reason: str) -> Project:
             project,
             "reject",
             "planned",
-            {"approved": None, "preview_clip": None},
+            {"approved": None, "preview_clip": None, "seed": (project.seed + 1) % _SEEDS},
             note=reason.strip(),
             clip_id=clip_id,
         )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -353,6 +354,44 @@ def test_a_file_that_is_no_database_is_said(tmp_path: Path, opened: Open) -> Non
     with pytest.raises(Corrupted, match="not a database"):
         opened(str(path))
     assert path.read_text().startswith("This is a letter")
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A tmpfs of 256 KiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
+    if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small tmpfs needs root")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_disk_is_said_and_loses_nothing(disk: Path, opened: Open) -> None:
+    """When the disk fills up, the write is refused with a remedy, and what was written before is still there."""
+    database = opened(str(disk / "vpgen.db"))
+    with database.write() as session:
+        session.add(clip())
+    (disk / "filler").write_bytes(bytes(os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize))
+    write = database.write()
+    with pytest.raises(StoreError, match="no space is left") as caught, write as session:
+        session.execute(sa.insert(OutboxItem), [{"kind": "mlflow", "payload": {"x": "y" * 1000}}] * 500)
+    assert "free some space" in str(caught.value.remedy)
+    (disk / "filler").unlink()
+    with database.write() as session:
+        assert session.get(Clip, "preview-1")
+        session.add(clip("preview-2"))
+
+
+def test_a_read_only_database_is_said(disk: Path, opened: Open) -> None:
+    """On a read-only mount the database cannot be used: readers take locks too; the remedy says so."""
+    address = str(disk / "vpgen.db")
+    opened(address).close()
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    with pytest.raises(StoreError, match=r"unable to open|read-only") as caught:
+        opened(address)
+    assert "write" in str(caught.value.remedy)
 
 
 def test_a_folder_that_cannot_be_is_said(tmp_path: Path, opened: Open) -> None:

@@ -63,6 +63,7 @@ def test_bytes_come_back(tmp_path: Path, address: str) -> None:
     assert blob.sha256 in store.url(blob)
     store.delete(blob.sha256)
     assert not store.exists(blob)
+    assert not list(tmp_path.rglob(f"{blob.sha256}*"))
     with pytest.raises(NotFound):
         store.get_bytes(blob)
     with pytest.raises(NotFound):

@@ -85,9 +85,9 @@ def test_a_story_becomes_a_clip(clips: Database) -> None:
 
 
 def test_a_rejected_preview_keeps_its_reason_and_becomes_waste(clips: Database) -> None:
-    """Back to planned, the reason in the history, the clip rejected, its charges marked as spent for nothing."""
+    """Back to planned with the next seed, the reason kept, the clip rejected, its charges marked as waste."""
     project = projects.reject(clips, shown(clips), "  too dark ")
-    assert (project.state, project.preview_clip, project.approved) == ("planned", None, None)
+    assert (project.state, project.preview_clip, project.approved, project.seed) == ("planned", None, None, 1)
     last = projects.history(clips, project)[-1]
     assert (last.move, last.note, last.clip_id) == ("reject", "too dark", "preview-1")
     with clips.read() as session:

@@ -121,9 +121,11 @@ class ObjectStore:
         return self._place.size(_object(blob.sha256)) == blob.size
 
     def delete(self, sha256: str) -> None:
-        """Remove an object; one that is not there is fine."""
+        """Remove an object, its local copy and its links; one that is not there is fine."""
         self._place.delete(_object(sha256))
         self._near.delete(_object(sha256))
+        for link in self._links.path("links").glob(f"{sha256}.*"):
+            self._links.delete(f"links/{link.name}")
 
     def url(self, blob: Blob) -> str:
         """The object's full address."""
