@@ -10,12 +10,12 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from vpgen.errors import Corrupted, InvalidInput, MissingDependency, StoreError
@@ -123,10 +123,6 @@ def _parse(url: str) -> sa.URL:
     if backend == "sqlite" and parsed.database and parsed.database != ":memory:":
         return parsed.set(drivername="sqlite")
     if backend in {"postgresql", "postgres"}:
-        if find_spec("psycopg") is None:
-            raise MissingDependency(
-                "a PostgreSQL database needs the library psycopg", remedy="pip install 'vpgen[postgres]'"
-            )
         return parsed.set(drivername="postgresql+psycopg")
     raise InvalidInput(
         f"{parsed.render_as_string(hide_password=True)} is not a database vpgen can use",
@@ -147,7 +143,12 @@ def _engine(url: sa.URL, busy_seconds: float, *, foreign_keys: bool = True, **op
         arguments: dict[str, Any] = {"timeout": busy_seconds, "isolation_level": None}
     else:
         arguments = {"connect_timeout": max(2, round(busy_seconds))}
-    engine = sa.create_engine(url, connect_args=arguments, pool_pre_ping=not sqlite, **options)
+    try:
+        engine = sa.create_engine(url, connect_args=arguments, pool_pre_ping=not sqlite, **options)
+    except ImportError as exc:  # psycopg is not there, or has no libpq
+        raise MissingDependency(
+            f"a PostgreSQL database needs psycopg: {exc}", remedy="pip install 'vpgen[postgres]'"
+        ) from exc
 
     @sa.event.listens_for(engine, "connect")
     def prepare(raw: Any, record: object) -> None:  # noqa: ARG001 - SQLAlchemy's interface
@@ -206,6 +207,12 @@ def _translated(database: Database) -> Iterator[None]:
         yield
     except DBAPIError as exc:
         raise _trouble(exc, database) from exc
+    except PoolTimeoutError as exc:
+        raise StoreError(
+            f"the database {database.address}: no connection became free, too many threads use it at once",
+            remedy="run fewer clips at once, then run the same command again",
+            retryable=True,
+        ) from exc
 
 
 def _trouble(exc: DBAPIError, database: Database) -> StoreError:
