@@ -61,6 +61,8 @@ class StageChoice(Value):
     backend: str
     version: str
     params: dict[str, Any]
+    files: dict[str, str] = {}
+    """SHA-256 of the files and folders that parameters name: another content is another result."""
 
     def build(self) -> Backend:
         """A ready-to-use backend."""
@@ -272,7 +274,22 @@ def _choice(stage: Stage, given: Mapping[str, Any], source: _Source, problems: l
     except ValidationError as error:
         problems += _explain(error, backend.Params, source, ("stages", stage))
         return StageChoice(backend=name, version=backend.version, params={})
-    return StageChoice(backend=name, version=backend.version, params=params.model_dump(mode="json"))
+    files = {key: _digest(value) for key, value in params if isinstance(value, Path)}
+    for key in (key for key, digest in files.items() if not digest):
+        problems.append(f"{source.where(('stages', stage, key))}: {key}: there is no readable file {raw[key]}")
+    return StageChoice(backend=name, version=backend.version, params=params.model_dump(mode="json"), files=files)
+
+
+def _digest(path: Path) -> str:
+    """Of a file, or of a folder's files with their names; "" when there is nothing to read."""
+    digest = hashlib.sha256()
+    try:
+        for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+            if file.is_file():
+                digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    except OSError:
+        return ""
+    return digest.hexdigest()
 
 
 def _unknown(key: str, known: Iterable[str], what: str) -> str:

@@ -56,6 +56,7 @@ def step_key(stage: Stage, choice: StageChoice, request: Request) -> str:
         "backend": choice.backend,
         "version": choice.version,
         "params": choice.params,
+        "files": choice.files,
         "request": {f.name: _plain(getattr(request, f.name)) for f in fields(request)},
     }
     return hashlib.sha256(json.dumps(decides, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
