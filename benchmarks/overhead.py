@@ -37,7 +37,11 @@ def main() -> None:
             ("step, cached", lambda n: _steps(n, fresh=False), options.steps),
         ]
         if options.prefect:
-            os.environ.update(PREFECT_HOME=f"{home}/prefect", PREFECT_LOGGING_LEVEL="ERROR", PREFECT_SERVER_ALLOW_EPHEMERAL_MODE="true")
+            os.environ.update(
+                PREFECT_HOME=f"{home}/prefect",
+                PREFECT_LOGGING_LEVEL="ERROR",
+                PREFECT_SERVER_ALLOW_EPHEMERAL_MODE="true",
+            )
             rows.append(("step, made, as Prefect task run", _prefect, min(options.steps, 50)))
         print(f"{'per stage':<34}{'median ms':>10}{'min':>8}{'max':>8}")
         for name, measure, steps in rows:
@@ -92,7 +96,9 @@ async def _run_steps(count: int, *, fresh: bool, around=None) -> float:
     with Runtime.open() as runtime:
         path = write_toy_config(runtime.settings.home / "toy.yaml", None)
         config = load_config(path)
-        steps = Steps(runtime, config, Ledger(runtime.database, runtime.prices, None, config.budget.clip), silent, around or plain)
+        steps = Steps(
+            runtime, config, Ledger(runtime.database, runtime.prices, None, config.budget.clip), silent, around or plain
+        )
         began = time.perf_counter()
         for index in range(count):
             await steps("plan", PlanRequest(f"story {_COUNT} {index}"))
