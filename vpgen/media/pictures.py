@@ -13,8 +13,8 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from vpgen.clip import Alpha, Still
 from vpgen.errors import InvalidInput
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "GIF")
-"""What is decoded, by Pillow's names; MPO is the JPEG with a second picture that many phones write."""
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF")
+"""What is decoded, by Pillow's names."""
 MAX_BYTES = 64 * 2**20
 MAX_PIXELS = 64_000_000
 """Read from the header and refused before anything is allocated: a decompression bomb is a tiny file."""
