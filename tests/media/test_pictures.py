@@ -215,6 +215,7 @@ def test_refuses_measurements() -> None:
     _refused(_encoded(Image.fromarray(np.zeros((64, 96), np.float32)), "TIFF"), "32-bit")
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow warns of damaged EXIF that it can do without
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_damaged_files_are_read_or_refused(data: st.DataObject) -> None:
