@@ -160,7 +160,9 @@ class Ledger:
     def _spent(self, session: Session) -> Decimal:
         """What counts against the budget: settled charges, and the estimates of those still open."""
         taken = sa.func.coalesce(_CHARGE.c.usd, _CHARGE.c.estimate_usd, type_=_CHARGE.c.usd.type)
-        return session.connection().scalar(sa.select(sa.func.sum(taken)).where(_CHARGE.c.clip_id.in_(self._ids))) or ZERO
+        return (
+            session.connection().scalar(sa.select(sa.func.sum(taken)).where(_CHARGE.c.clip_id.in_(self._ids))) or ZERO
+        )
 
     def _bury(self, session: Session, key: str) -> None:
         """Reservations of this key that nobody settled: whoever made them held the key's lock, and died.

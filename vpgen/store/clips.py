@@ -59,5 +59,5 @@ def recent(database: Database, limit: int) -> list[Clip]:
         return list(session.scalars(sa.select(Clip).order_by(Clip.created.desc(), Clip.id).limit(limit)))
 
 
-def _owed(clip_id: str, **more: Any) -> OutboxItem:  # noqa: ANN401  # JSON
+def _owed(clip_id: str, **more: Any) -> OutboxItem:  # JSON
     return OutboxItem(kind=REPORT, payload={"clip_id": clip_id, **more})
