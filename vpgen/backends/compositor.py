@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, TypeVar
 
 import cv2
 import numpy as np
@@ -21,6 +21,7 @@ from vpgen.stages import CompositeRequest, Readiness, Usage, Work
 
 Shot = Literal["close", "full", "wide"]
 Side = Literal["left", "centre", "right"]
+Word = TypeVar("Word", Shot, Side)
 
 _SHOTS: tuple[tuple[Shot, str], ...] = (
     ("close", r"close[- ]?up|bust shot|portrait shot|클로즈\s?업|바스트\s?샷|얼굴\s?(?:샷|가까이)"),
@@ -38,7 +39,7 @@ _SIDES: tuple[tuple[Side, str], ...] = (
 _X: dict[Side, float] = {"left": 1 / 3, "centre": 0.5, "right": 2 / 3}
 EYES = 0.93
 """Height of the eyes as a share of a standing person's."""
-STANDING = (0.45, 0.72)
+STANDING = (0.5, 0.72)
 CLOSE_CUT, CLOSE_FULL = 0.92, 1.5
 """Heights in a close shot: of a person cut at the waist, and of a whole one, whose legs leave the frame."""
 
@@ -90,7 +91,7 @@ class Compositor:
         rgb, alpha, cut = _trim(person)
         photo = not background.layers and background.scene == Scene()
         scene = estimate_scene(background.rgb) if photo else background.scene
-        place = self._place(alpha, cut, background, scene, request)
+        place = self._place(alpha, background, scene, request, cut=cut)
         work.progress(0.3, "matching the light")
 
         rgb, alpha, (left, top) = _fit(rgb, alpha, place, background.size)
@@ -113,7 +114,9 @@ class Compositor:
         )
         return Still(rgb=flatten(layers), layers=layers, scene=scene)
 
-    def _place(self, alpha: Alpha, cut: bool, background: Still, scene: Scene, request: CompositeRequest) -> Placement:
+    def _place(
+        self, alpha: Alpha, background: Still, scene: Scene, request: CompositeRequest, *, cut: bool
+    ) -> Placement:
         """A person cut by their picture's lower edge fills the frame's lower edge; a whole one stands on the ground."""
         width, height = background.size
         prompt = request.prompt
@@ -136,15 +139,15 @@ class Compositor:
         return Placement(size, round(middle * width - size[0] / 2), top, standing=not cut)
 
 
-def _said(words: tuple[tuple[Shot, str], ...] | tuple[tuple[Side, str], ...], text: str) -> Shot | Side | None:
+def _said(words: tuple[tuple[Word, str], ...], text: str) -> Word | None:
     return next((name for name, pattern in words if re.search(pattern, text, re.IGNORECASE)), None)
 
 
-def _cut_height(shot: Shot | Side | None) -> float:
+def _cut_height(shot: Shot | None) -> float:
     return {"close": CLOSE_CUT, "wide": 0.6}.get(shot or "", 0.8)
 
 
-def _standing_height(shot: Shot | Side | None, aspect: float, scene: Scene) -> float:
+def _standing_height(shot: Shot | None, aspect: float, scene: Scene) -> float:
     """A camera at eye height sees every standing person's eyes on the horizon, however far away they are.
 
     Somebody who sits or lies (`aspect`, height by width, is low) is less tall than if they stood.
@@ -158,12 +161,12 @@ def _standing_height(shot: Shot | Side | None, aspect: float, scene: Scene) -> f
         upright *= 0.6
     elif shot == "full":
         low = 0.62
-    return float(np.clip(upright, low, high)) * float(np.clip(0.42 * aspect, 0.6, 1))
+    return float(np.clip(upright, low, high)) * float(np.clip(0.55 * aspect, 0.6, 1))
 
 
-def _calmest(rgb: RGB, size: tuple[int, int], shot: Shot | Side | None) -> float:
+def _calmest(rgb: RGB, size: tuple[int, int], shot: Shot | None) -> float:
     """The third with less going on behind the person; the middle for a close shot or a person too wide for a third."""
-    height, width = rgb.shape[:2]
+    width = rgb.shape[1]
     if shot == "close" or size[0] > 0.6 * width:
         return 0.5
     grey = cv2.resize(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), (96, 54), interpolation=cv2.INTER_AREA)

@@ -215,7 +215,8 @@ def _band(mask: Float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
 def _refine(rgb: RGB, mask: Float) -> Float:
     inside, outside = _band(mask)
     radius = max(2, round(max(mask.shape) / SIDE * 5))
-    alpha = guided(np.asarray(rgb, np.float32) / np.float32(255), mask, radius, eps=1e-4)
+    firm = np.asarray(np.clip((mask - 0.25) / 0.5, 0, 1), np.float32)  # its faint outskirts would show as smears
+    alpha = guided(np.asarray(rgb, np.float32) / np.float32(255), firm, radius, eps=1e-4)
     alpha = np.clip((alpha - 0.12) / 0.76, 0, 1)  # a box filter never quite reaches 0 and 1
     return np.where(inside, 1, np.where(outside, 0, alpha)).astype(np.float32)
 

@@ -1,0 +1,1 @@
+"""Small neural models that run on a CPU through onnxruntime, shipped with their weights."""
