@@ -20,7 +20,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from vpgen.backends.registry import STAGES, find, serves, serving
 from vpgen.clip import ClipSpec, Size, Value
-from vpgen.errors import ConfigError, MissingDependency, NotFound
+from vpgen.errors import ConfigError, Conflict, MissingDependency, NotFound
 from vpgen.resources import folder
 from vpgen.stages import Backend, Stage
 from vpgen.yamls import load_yaml_with_lines
@@ -65,9 +65,19 @@ class StageChoice(Value):
     """SHA-256 of the files and folders that parameters name: another content is another result."""
 
     def build(self) -> Backend:
-        """A ready-to-use backend."""
+        """A ready-to-use backend. Raises Conflict when it is not the one this choice was made for any more."""
         cls = find(self.backend)
-        return cls(cls.Params.model_validate(self.params))
+        try:
+            if cls.version == self.version:
+                return cls(cls.Params.model_validate(self.params))
+        except ValidationError:
+            pass
+        raise Conflict(
+            f"this was approved with version {self.version} of it and its frames are no longer stored; "
+            f"the installed one (version {cls.version}) would make other ones",
+            backend=self.backend,
+            remedy="Make the preview again and look at it",
+        )
 
 
 class _Common(Value):

@@ -23,8 +23,9 @@ from typing import Any, Literal, cast
 from pydantic import BaseModel
 
 from vpgen import __version__
+from vpgen.backends.registry import find
 from vpgen.config import PipelineConfig, StageChoice
-from vpgen.errors import Conflict, Corrupted, StageFailed, VpgenError
+from vpgen.errors import Corrupted, StageFailed, VpgenError
 from vpgen.events import Event, Listener
 from vpgen.media.frames import Frames
 from vpgen.money.ledger import Ledger
@@ -117,41 +118,32 @@ class Steps:
         """
         choice = self.config.stages[stage]
         key = step_key(stage, choice, request)
-        backend = choice.build()
-        if not backend.stored:
-            self.trail.append(Trail(stage, backend.name, key, "fused", input_keys(request)))
-            self.tell(Event(kind="fused", stage=stage, backend=backend.name, key=key))
-            return Ref(key, partial(self._fused, stage, backend, request))
-        record = await self.around(stage, lambda: self._recorded_or_made(stage, backend, request, key))
+        if not find(choice.backend).stored:
+            self.trail.append(Trail(stage, choice.backend, key, "fused", input_keys(request)))
+            self.tell(Event(kind="fused", stage=stage, backend=choice.backend, key=key))
+            return Ref(key, partial(self._fused, stage, choice, request))
+        record = await self.around(stage, lambda: self._recorded_or_made(stage, choice, request, key))
         return Ref(key, partial(load, self.runtime.store, record.result))
 
-    async def _recorded_or_made(self, stage: Stage, backend: Backend, request: Request, key: str) -> StepRecord:
+    async def _recorded_or_made(self, stage: Stage, choice: StageChoice, request: Request, key: str) -> StepRecord:
         store = self.runtime.store
         record = await asyncio.to_thread(read_record, store, key)
         if record is None:
             async with self.runtime.only_one(key, self._progress(stage, "waiting")):
                 record = await asyncio.to_thread(read_record, store, key)
                 if record is None:
-                    return await self._make(stage, backend, request, key)
-        self.trail.append(Trail(stage, backend.name, key, "cached", input_keys(request)))
-        self.tell(Event(kind="cached", stage=stage, backend=backend.name, key=key))
+                    return await self._make(stage, choice, request, key)
+        self.trail.append(Trail(stage, choice.backend, key, "cached", input_keys(request)))
+        self.tell(Event(kind="cached", stage=stage, backend=choice.backend, key=key))
         return record
 
-    def _fused(self, stage: Stage, backend: Backend, request: Request) -> Frames:
+    def _fused(self, stage: Stage, choice: StageChoice, request: Request) -> Frames:
         """Cheap frame filters run inside whichever stage reads them and are not written down."""
         work = Work(dir=self.runtime.scratch, progress=self._progress(stage))
-        return cast("Frames", getattr(backend, stage)(request, work))
+        return cast("Frames", getattr(choice.build(), stage)(request, work))
 
-    async def _make(self, stage: Stage, backend: Backend, request: Request, key: str) -> StepRecord:
-        choice = self.config.stages[stage]
-        if backend.version != choice.version:
-            raise Conflict(
-                f"this was approved with version {choice.version} of it and its frames are no longer stored; "
-                f"version {backend.version} would draw other ones",
-                stage=stage,
-                backend=backend.name,
-                remedy="Make the preview again and look at it",
-            )
+    async def _make(self, stage: Stage, choice: StageChoice, request: Request, key: str) -> StepRecord:
+        backend = choice.build()
         estimate = backend.estimate(request)
         reservation = await asyncio.to_thread(self.ledger.reserve, stage, backend.name, key, estimate)
         self.tell(Event(kind="started", stage=stage, backend=backend.name, key=key))
