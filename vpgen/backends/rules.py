@@ -8,7 +8,6 @@ go to what their meaning is nearest to, when the sentence encoder is installed, 
 from __future__ import annotations
 
 import re
-
 from decimal import Decimal
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -121,19 +120,19 @@ def _korean(clause: str) -> tuple[str, str]:
     tokens, said = clause.split(), words(clause)
     by_text = {word.text: word for word in said}
     marks = [_about_scene(by_text.get(re.sub(r"[\"“”()…·:]", "", token.lower()))) for token in tokens]
+    # 낀 and 쓴 are worn by people, but said of a place right after it ("안개 낀 호수").
+    worn = [bool(_WORN_KOREAN.search(token)) and not (i and marks[i - 1]) for i, token in enumerate(tokens)]
     taken = list(marks)
     for index in [i for i, marked in enumerate(marks) if marked]:
         at = index - 1
-        while at >= 0 and not taken[at] and _MODIFIER.match(tokens[at]) and not _WORN_KOREAN.search(tokens[at]):
-            if not any(marks[:at]) and _TAIL.search(tokens[at]) and tokens[at].endswith(("은", "는")) and at == 0:
+        while at >= 0 and not taken[at] and not worn[at] and _MODIFIER.match(tokens[at]):
+            if at == 0 and tokens[at].endswith(("은", "는")):
                 break  # "여자는 바닷가를": a topic, not a modifier
             taken[at] = True
             at -= 1
     for index in range(1, len(tokens)):
-        between = (
-            index + 1 < len(tokens) and taken[index - 1] and taken[index + 1] and not _WORN_KOREAN.search(tokens[index])
-        )
-        taken[index] |= taken[index - 1] and bool(_BESIDE.match(tokens[index])) or between
+        between = index + 1 < len(tokens) and taken[index - 1] and taken[index + 1] and not worn[index]
+        taken[index] |= between or (taken[index - 1] and bool(_BESIDE.match(tokens[index])))
     groups: list[list[str]] = []
     for index, token in enumerate(tokens):
         if taken[index]:

