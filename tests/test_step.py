@@ -138,7 +138,10 @@ with Runtime.open() as runtime:
 def _process(config: Path) -> "subprocess.Popen[str]":
     path = os.pathsep.join(sys.path)
     return subprocess.Popen(
-        [sys.executable, "-c", RUN, str(config)], stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path}
+        [sys.executable, "-c", RUN, str(config)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
     )
 
 

@@ -61,7 +61,7 @@ class StageChoice(Value):
     backend: str
     version: str
     params: dict[str, Any]
-    files: dict[str, str] = {}
+    files: dict[str, str] = Field(default_factory=dict)
     """SHA-256 of the files and folders that parameters name: another content is another result."""
 
     def build(self) -> Backend:

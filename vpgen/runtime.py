@@ -90,7 +90,7 @@ class Runtime:
 
     @contextmanager
     def folder(self, name: str) -> Iterator[Path]:
-        """A scratch folder that goes when the block ends. (`tempfile` takes ten times as long for an empty one.)"""
+        """A scratch folder that goes when the block ends (`tempfile` takes ten times as long for an empty one)."""
         path = self.scratch / name
         path.mkdir(exist_ok=True)
         try:

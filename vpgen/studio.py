@@ -227,11 +227,10 @@ async def _render(
         rendered = await _remaking(
             lambda: recipe(request, config, steps, partial(references.picture, runtime.store)), steps, tell
         )
+        scores, video = rendered.scores.load(), rendered.video.load()
         cached = all(entry.how != "made" for entry in steps.trail)
-        document = runtime.store.get_document(KIND, clip_id) if cached else None
-        if document is None:
-            scores = await asyncio.to_thread(rendered.scores.load)
-            video = await asyncio.to_thread(rendered.video.load)
+        known = _whole(runtime, clip_id) if cached else None
+        if known is None:
             sheet = await runtime.in_thread(_sheet, runtime, clip_id, request, config, video, scores, ledger)
             ledger.adopt(entry.key for entry in steps.trail)
             manifest = Manifest(
@@ -252,7 +251,7 @@ async def _render(
                 ledger.settle(ledger.reserve("encode", "delivery", rendered.video.key, {}), {"egress_gb": delivered})
             runtime.store.put_document(KIND, clip_id, manifest.model_dump(mode="json"))
         else:
-            manifest = Manifest.model_validate(document)
+            manifest = known
     except BaseException as error:
         steps.cancelled.set()
         clips.fail(runtime.database, clip_id, f"{type(error).__name__}: {error}", time.monotonic() - began)
@@ -267,12 +266,28 @@ async def _remaking(recipe: Any, steps: Steps, tell: Listener) -> pipeline.Rende
     for _ in range(REMAKES):
         try:
             rendered: pipeline.Rendered = await recipe()
+            # What is handed over is read (and so verified) here, while it can still be made again.
+            await asyncio.to_thread(rendered.video.load)
+            await asyncio.to_thread(rendered.scores.load)
         except Corrupted as error:
             tell(Event(kind="note", note=f"{error.message}; making it again"))
             steps.trail.clear()
         else:
             return rendered
     raise StoreError("stored objects keep turning up damaged", remedy="Check the disk; then `vpgen doctor`")
+
+
+def _whole(runtime: Runtime, clip_id: str) -> Manifest | None:
+    """The manifest of an earlier run, None when it or its contact sheet is not there any more."""
+    document = runtime.store.get_document(KIND, clip_id)
+    if document is None:
+        return None
+    manifest = Manifest.model_validate(document)
+    try:
+        runtime.store.get_path(manifest.sheet)
+    except (Corrupted, NotFound):
+        return None
+    return manifest
 
 
 def _clip(

@@ -42,7 +42,7 @@ class ModerationParams(Value):
 class BlockList(Value):
     """Terms by category, and innocent phrases that hold one."""
 
-    terms: dict[str, tuple[str, ...]] = {}
+    terms: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     allow: tuple[str, ...] = ()
 
 

@@ -60,7 +60,9 @@ def draw_background(text: str, seed: int, size: tuple[int, int]) -> Still:
     side = 1 if random.random() < 0.5 else -1
     height = {"dawn": 0.46, "dusk": 0.47, "golden": 0.33, "day": 0.17, "night": 0.18}[time]
     sun = (aspect * (0.5 + side * random.uniform(0.16, 0.30)), height + random.uniform(-0.02, 0.02))
-    stage = Stage(reading, light, random, size, [], sun, korean="한옥" in text or "초가" in text or "hanok" in text.lower())
+    stage = Stage(
+        reading, light, random, size, [], sun, korean="한옥" in text or "초가" in text or "hanok" in text.lower()
+    )
     horizon = PLACES[place](stage)
     if place not in {"room", "space"}:
         props(stage, horizon, side)
@@ -92,7 +94,11 @@ def _air(stage: Stage, horizon: float) -> None:
         sheet = stage.sheet("fog", depth)
         for _ in range(9):
             x = stage.random.uniform(0, stage.aspect)
-            sheet.ellipses([(x, y + stage.random.uniform(-0.05, 0.05), stage.random.uniform(0.3, 0.6), 0.035)], stage.light.air, alpha=0.35)
+            sheet.ellipses(
+                [(x, y + stage.random.uniform(-0.05, 0.05), stage.random.uniform(0.3, 0.6), 0.035)],
+                stage.light.air,
+                alpha=0.35,
+            )
 
 
 def _scene(reading: Reading, light: Light, sun: tuple[float, float], aspect: float, horizon: float) -> Scene:

@@ -16,7 +16,9 @@ def sea(stage: Stage) -> float:
     far = stage.sheet("headland", 16)
     side = -1 if stage.sun[0] > stage.aspect / 2 else 1
     x0 = 0.0 if side < 0 else stage.aspect
-    land = smooth([(x0, 0.43), (x0 - side * 0.22, 0.455), (x0 - side * 0.42, 0.495), (x0 - side * 0.62, horizon + 0.004)], 40)
+    land = smooth(
+        [(x0, 0.43), (x0 - side * 0.22, 0.455), (x0 - side * 0.42, 0.495), (x0 - side * 0.62, horizon + 0.004)], 40
+    )
     far.polygon(np.concatenate([land, [[x0, horizon + 0.004]]]), light.lit((96, 118, 122), 10))
     if stage.has("lighthouse"):
         _lighthouse(stage, far, x0 - side * 0.34, 0.478)
@@ -33,13 +35,30 @@ def sea(stage: Stage) -> float:
             y = horizon + 0.34 * random.uniform(0.0, 1) ** 1.3
             near = (y - horizon) / 0.34
             x = stage.sun[0] + random.normal(0, 0.02 + 0.10 * near)
-            water.ellipses([(x, y, (0.012 + 0.05 * near) * random.uniform(0.4, 1.2), 0.0018 + 0.0035 * near)], mix(light.light, (255, 250, 226), 0.4), alpha=0.65)
+            water.ellipses(
+                [(x, y, (0.012 + 0.05 * near) * random.uniform(0.4, 1.2), 0.0018 + 0.0035 * near)],
+                mix(light.light, (255, 250, 226), 0.4),
+                alpha=0.65,
+            )
     if stage.has("boat"):
         _boat(stage, stage.aspect * (0.3 if side > 0 else 0.7), horizon + 0.035, 0.13)
     beach = stage.sheet("beach", 1)
-    shore = smooth([(-0.05, 0.80), (stage.aspect * 0.25, 0.765), (stage.aspect * 0.55, 0.80), (stage.aspect * 0.8, 0.772), (stage.aspect + 0.05, 0.80)], 80)
+    shore = smooth(
+        [
+            (-0.05, 0.80),
+            (stage.aspect * 0.25, 0.765),
+            (stage.aspect * 0.55, 0.80),
+            (stage.aspect * 0.8, 0.772),
+            (stage.aspect + 0.05, 0.80),
+        ],
+        80,
+    )
     sand = light.lit((236, 208, 166), 1)
-    beach.polygon(down_to(shore - (0, 0.012)), (246, 248, 250) if light.time == "day" else mix(light.lit((240, 246, 250), 1), light.light, 0.2), alpha=0.85)
+    beach.polygon(
+        down_to(shore - (0, 0.012)),
+        (246, 248, 250) if light.time == "day" else mix(light.lit((240, 246, 250), 1), light.light, 0.2),
+        alpha=0.85,
+    )
     beach.polygon(down_to(shore + (0, 0.004)), mix(sand, deep, 0.42), mix(sand, deep, 0.2))
     beach.polygon(down_to(shore + (0, 0.035)), sand, shade(sand, 0.86))
     spots = random.uniform((0, 0.86), (stage.aspect, 1.0), (60, 2))
@@ -63,7 +82,10 @@ def mountain(stage: Stage) -> float:
         _snow_caps(stage, sheet, line, base, height, depth)
     hills(stage, 0.72, 0.12, (78, 112, 92) if not stage.white else (206, 216, 230), 5)
     woods = stage.sheet("woods", 3)
-    feet = sorted(((x, 0.735 + 0.03 * y, h) for x, y, h in stage.random.uniform((0, 0, 0.09), (stage.aspect, 1, 0.19), (46, 3))), key=lambda t: t[1])
+    feet = sorted(
+        ((x, 0.735 + 0.03 * y, h) for x, y, h in stage.random.uniform((0, 0, 0.09), (stage.aspect, 1, 0.19), (46, 3))),
+        key=lambda t: t[1],
+    )
     pines(woods, stage, feet, 3)
     ground = stage.sheet("meadow", 1)
     line = ridge(stage.random, stage.aspect, 0.78, 0.05, 0.3)
@@ -98,9 +120,26 @@ def forest(stage: Stage) -> float:
             x = (index + random.uniform(0.15, 0.85)) / count * stage.aspect
             w = width * random.uniform(0.7, 1.25)
             bark = mix(light.lit((88, 66, 54), 1), glade, min(0.75, depth * 0.1))
-            sheet.polygon([(x - w * 0.75, foot + 0.02), (x + w * 0.75, foot + 0.02), (x + w * 0.36, -0.02), (x - w * 0.36, -0.02)], bark, mix(bark, glade, 0.15))
+            sheet.polygon(
+                [
+                    (x - w * 0.75, foot + 0.02),
+                    (x + w * 0.75, foot + 0.02),
+                    (x + w * 0.36, -0.02),
+                    (x - w * 0.36, -0.02),
+                ],
+                bark,
+                mix(bark, glade, 0.15),
+            )
             sunny = w * 0.5 if stage.sun[0] > x else -w * 0.5
-            sheet.polygon([(x + sunny * 0.5, foot + 0.02), (x + sunny * 1.4, foot + 0.02), (x + sunny * 0.7, -0.02), (x + sunny * 0.25, -0.02)], mix(bark, light.light, 0.28))
+            sheet.polygon(
+                [
+                    (x + sunny * 0.5, foot + 0.02),
+                    (x + sunny * 1.4, foot + 0.02),
+                    (x + sunny * 0.7, -0.02),
+                    (x + sunny * 0.25, -0.02),
+                ],
+                mix(bark, light.light, 0.28),
+            )
         tone = mix(light.lit(dark, 1), glade, min(0.6, depth * 0.09))
         tops = random.uniform((-0.05, -0.08), (stage.aspect + 0.05, 0.16 + 0.02 * depth), (34, 2))
         sheet.ellipses(((x, y, 0.09, 0.06) for x, y in tops), tone)
@@ -128,25 +167,54 @@ def desert(stage: Stage) -> float:
     sky(stage)
     far = stage.sheet("mesa", 18)
     tone = light.lit((196, 128, 92), 9)
-    for x, w, h in ((stage.aspect * 0.2, 0.34, 0.14), (stage.aspect * 0.72, 0.22, 0.10), (stage.aspect * 0.86, 0.12, 0.17)):
-        far.polygon([(x - w / 2, 0.60), (x - w * 0.36, 0.60 - h), (x + w * 0.34, 0.60 - h * 0.98), (x + w / 2, 0.60)], tone, mix(tone, light.air, 0.4))
+    for x, w, h in (
+        (stage.aspect * 0.2, 0.34, 0.14),
+        (stage.aspect * 0.72, 0.22, 0.10),
+        (stage.aspect * 0.86, 0.12, 0.17),
+    ):
+        far.polygon(
+            [(x - w / 2, 0.60), (x - w * 0.36, 0.60 - h), (x + w * 0.34, 0.60 - h * 0.98), (x + w / 2, 0.60)],
+            tone,
+            mix(tone, light.air, 0.4),
+        )
     side = 1 if stage.sun[0] > stage.aspect / 2 else -1
     for base, height, depth in ((0.68, 0.12, 8), (0.78, 0.15, 4), (0.90, 0.14, 2)):
         sheet = stage.sheet("dunes", depth)
         crest = stage.aspect * random.uniform(0.3, 0.7)
-        line = smooth([(-0.1, base - height * random.uniform(0.1, 0.5)), (crest * 0.5, base - height * 0.35), (crest, base - height), (crest + (stage.aspect - crest) * 0.5, base - height * 0.3), (stage.aspect + 0.1, base - height * random.uniform(0.1, 0.5))], 120)
+        line = smooth(
+            [
+                (-0.1, base - height * random.uniform(0.1, 0.5)),
+                (crest * 0.5, base - height * 0.35),
+                (crest, base - height),
+                (crest + (stage.aspect - crest) * 0.5, base - height * 0.3),
+                (stage.aspect + 0.1, base - height * random.uniform(0.1, 0.5)),
+            ],
+            120,
+        )
         sunny, dim = light.lit((240, 192, 126), depth), light.lit((196, 136, 92), depth)
         sheet.polygon(down_to(line), sunny if side > 0 else dim, shade(sunny, 0.9))
-        edge = smooth([(crest, base - height), (crest - 0.05 * side, base - height * 0.5), (crest - 0.02 * side, base + 0.02), (crest - 0.16 * side, base + 0.3)], 40)
+        edge = smooth(
+            [
+                (crest, base - height),
+                (crest - 0.05 * side, base - height * 0.5),
+                (crest - 0.02 * side, base + 0.02),
+                (crest - 0.16 * side, base + 0.3),
+            ],
+            40,
+        )
         part = line[line[:, 0] <= crest] if side > 0 else line[line[:, 0] >= crest][::-1]
-        sheet.polygon(np.concatenate([part, edge, [[-0.1 if side > 0 else stage.aspect + 0.1, 1.1]]]), dim, mix(dim, sunny, 0.45))
+        sheet.polygon(
+            np.concatenate([part, edge, [[-0.1 if side > 0 else stage.aspect + 0.1, 1.1]]]), dim, mix(dim, sunny, 0.45)
+        )
     ground = stage.sheet("sand", 1)
     line = ridge(random, stage.aspect, 0.86, 0.025, 0.3)
     sand = light.lit((238, 196, 136), 1)
     ground.polygon(down_to(line), sand, shade(sand, 0.84))
     for y in np.linspace(0.88, 0.99, 6):
         x = np.linspace(0, stage.aspect, 60)
-        ground.stroke(list(zip(x, y + 0.006 * np.sin(x * 9 + y * 60), strict=True)), 0.003, shade(sand, 0.86), alpha=0.7)
+        ground.stroke(
+            list(zip(x, y + 0.006 * np.sin(x * 9 + y * 60), strict=True)), 0.003, shade(sand, 0.86), alpha=0.7
+        )
     if stage.has("cactus") or random.random() < 0.8:
         front = stage.sheet("cactus", 1.3)
         for x, h in ((stage.aspect * 0.12, 0.34), (stage.aspect * 0.91, 0.22)):
@@ -172,7 +240,11 @@ def field(stage: Stage) -> float:
     ground.polygon(down_to(base), mix(near, light.light, 0.12), shade(near, 0.84))
     for x in np.linspace(-1.2, stage.aspect + 1.2, 22):
         top = stage.aspect / 2 + (x - stage.aspect / 2) * 0.22
-        ground.polygon([(top - 0.002, 0.775), (top + 0.002, 0.775), (x + 0.03, 1.05), (x - 0.03, 1.05)], shade(near, 0.92), alpha=0.55)
+        ground.polygon(
+            [(top - 0.002, 0.775), (top + 0.002, 0.775), (x + 0.03, 1.05), (x - 0.03, 1.05)],
+            shade(near, 0.92),
+            alpha=0.55,
+        )
     path(ground, stage, 0.765, (222, 198, 150) if not stage.white else (216, 224, 236), 0.5, 0.7)
     _flowers(stage, ground, 170)
     front = stage.sheet("leaves", 0.75)
@@ -194,28 +266,49 @@ def river(stage: Stage) -> float:
     deep = light.lit((58, 122, 150), 1.5)
     water.rectangles([(0, 0.58, stage.aspect, 0.93)], mix(light.horizon, deep, 0.25), mix(light.top, deep, 0.5))
     mirrored = np.stack([line[:, 0], 1.16 - line[:, 1]], axis=1)
-    water.polygon(np.concatenate([mirrored, [[stage.aspect + 0.1, 0.58], [-0.1, 0.58]]]), light.lit((92, 124, 132), 6), alpha=0.55)
-    water.polygons(([(x - 0.16 * h, 0.585), (x + 0.16 * h, 0.585), (x, 0.585 + h * 0.9)] for x, _, h in feet), light.lit((60, 98, 88), 4), alpha=0.4)
+    water.polygon(
+        np.concatenate([mirrored, [[stage.aspect + 0.1, 0.58], [-0.1, 0.58]]]), light.lit((92, 124, 132), 6), alpha=0.55
+    )
+    water.polygons(
+        ([(x - 0.16 * h, 0.585), (x + 0.16 * h, 0.585), (x, 0.585 + h * 0.9)] for x, _, h in feet),
+        light.lit((60, 98, 88), 4),
+        alpha=0.4,
+    )
     for _ in range(60):
         y = 0.6 + 0.3 * random.uniform(0, 1) ** 1.3
-        water.ellipses([(random.uniform(0, stage.aspect), y, random.uniform(0.03, 0.12), 0.0016)], mix(light.light, light.horizon, 0.4), alpha=0.32)
+        water.ellipses(
+            [(random.uniform(0, stage.aspect), y, random.uniform(0.03, 0.12), 0.0016)],
+            mix(light.light, light.horizon, 0.4),
+            alpha=0.32,
+        )
     if stage.reading.weather is None or stage.reading.weather == "clear":
         for _ in range(40):
             y = 0.6 + 0.3 * random.uniform(0, 1)
-            water.ellipses([(stage.sun[0] + random.normal(0, 0.02 + 0.12 * (y - 0.6)), y, random.uniform(0.01, 0.04), 0.002)], mix(light.light, (255, 250, 226), 0.5), alpha=0.6)
+            water.ellipses(
+                [(stage.sun[0] + random.normal(0, 0.02 + 0.12 * (y - 0.6)), y, random.uniform(0.01, 0.04), 0.002)],
+                mix(light.light, (255, 250, 226), 0.5),
+                alpha=0.6,
+            )
     if stage.has("bridge"):
         _bridge(stage)
     if stage.has("boat"):
         _boat(stage, stage.aspect * 0.28, 0.68, 0.16)
     bank = stage.sheet("bank", 1)
     lit = light.lit(stage.green, 1)
-    edge = smooth([(-0.05, 0.80), (stage.aspect * 0.3, 0.845), (stage.aspect * 0.6, 0.835), (stage.aspect + 0.05, 0.79)], 60)
+    edge = smooth(
+        [(-0.05, 0.80), (stage.aspect * 0.3, 0.845), (stage.aspect * 0.6, 0.835), (stage.aspect + 0.05, 0.79)], 60
+    )
     bank.polygon(down_to(edge), mix(lit, light.light, 0.1), shade(lit, 0.82))
     path(bank, stage, 0.84, (208, 184, 146) if not stage.white else (222, 228, 238), 0.5, 0.8)
     front = stage.sheet("leaves", 0.75)
     for x0 in (0.0, stage.aspect - 0.36):
         for x, h in random.uniform((x0, 0.22), (x0 + 0.36, 0.42), (16, 2)):
-            front.stroke([(x, 1.02), (x + 0.004, 1.02 - 0.5 * h), (x + 0.016, 1.02 - h)], 0.006, light.lit((112, 132, 72), 1), 0.4)
+            front.stroke(
+                [(x, 1.02), (x + 0.004, 1.02 - 0.5 * h), (x + 0.016, 1.02 - h)],
+                0.006,
+                light.lit((112, 132, 72), 1),
+                0.4,
+            )
             front.ellipses([(x + 0.017, 1.02 - h, 0.007, 0.03)], light.lit((136, 92, 58), 1))
     grass(front, stage, 1.03, 0.12, stage.green, 120, (0.4, stage.aspect - 0.4))
     return horizon
@@ -237,9 +330,14 @@ def snowfield(stage: Stage) -> float:
         sheet = stage.sheet("hills", depth)
         line = ridge(stage.random, stage.aspect, base, height, 0.46)
         lit = light.lit((214, 226, 242), depth * 0.6)
-        sheet.polygon(down_to(line), mix(lit, (255, 255, 255), 0.2 if not light.night else 0.02), mix(lit, light.air, 0.2))
+        sheet.polygon(
+            down_to(line), mix(lit, (255, 255, 255), 0.2 if not light.night else 0.02), mix(lit, light.air, 0.2)
+        )
     woods = stage.sheet("woods", 4)
-    feet = sorted(((x, 0.735 + 0.04 * y, h) for x, y, h in stage.random.uniform((0, 0, 0.1), (stage.aspect, 1, 0.22), (26, 3))), key=lambda t: t[1])
+    feet = sorted(
+        ((x, 0.735 + 0.04 * y, h) for x, y, h in stage.random.uniform((0, 0, 0.1), (stage.aspect, 1, 0.22), (26, 3))),
+        key=lambda t: t[1],
+    )
     pines(woods, stage, feet, 3, (56, 92, 92))
     ground = stage.sheet("snow", 1)
     white = light.lit((240, 245, 252), 1)
@@ -273,14 +371,21 @@ def _flowers(stage: Stage, ground: Sheet, count: int = 90) -> None:
     for colour in ((250, 240, 240), (250, 214, 92), (232, 120, 136)):
         spots = stage.random.uniform((0, 0.80), (stage.aspect, 1.0), (count // 3, 2))
         spots = spots[np.abs(spots[:, 0] - stage.aspect / 2) > 0.16 + (spots[:, 1] - 0.8)]
-        ground.ellipses(((x, y, 0.004 + 0.016 * (y - 0.78), 0.003 + 0.012 * (y - 0.78)) for x, y in spots), stage.light.lit(colour, 1))
+        ground.ellipses(
+            ((x, y, 0.004 + 0.016 * (y - 0.78), 0.003 + 0.012 * (y - 0.78)) for x, y in spots),
+            stage.light.lit(colour, 1),
+        )
 
 
 def _shafts(stage: Stage) -> None:
     beams = stage.sheet("beams", 1.6)
     for x in stage.random.uniform(0.1, stage.aspect - 0.1, 5):
         lean = (x - stage.sun[0]) * 0.5
-        beams.polygon([(x - 0.02, -0.02), (x + 0.04, -0.02), (x + lean + 0.16, 0.9), (x + lean - 0.02, 0.9)], (255, 248, 210), alpha=0.10)
+        beams.polygon(
+            [(x - 0.02, -0.02), (x + 0.04, -0.02), (x + lean + 0.16, 0.9), (x + lean - 0.02, 0.9)],
+            (255, 248, 210),
+            alpha=0.10,
+        )
 
 
 def _lighthouse(stage: Stage, sheet: Sheet, x: float, y: float) -> None:
@@ -288,48 +393,84 @@ def _lighthouse(stage: Stage, sheet: Sheet, x: float, y: float) -> None:
     for index in range(5):
         top, bottom = y - 0.042 * (index + 1), y - 0.042 * index
         wide = 0.030 - 0.003 * index
-        sheet.polygon([(x - wide, bottom), (x + wide, bottom), (x + wide - 0.003, top), (x - wide + 0.003, top)], light.lit((240, 238, 232) if index % 2 else (212, 74, 64), 5))
+        sheet.polygon(
+            [(x - wide, bottom), (x + wide, bottom), (x + wide - 0.003, top), (x - wide + 0.003, top)],
+            light.lit((240, 238, 232) if index % 2 else (212, 74, 64), 5),
+        )
     if light.night:
         sheet.polygon([(x, y - 0.236), (x + 0.7, y - 0.32), (x + 0.7, y - 0.16)], (255, 240, 190), alpha=0.16)
         sheet.glow((x, y - 0.232), 0.05, (255, 236, 170), 0.9)
-    sheet.rectangles([(x - 0.013, y - 0.245, x + 0.013, y - 0.21)], (255, 236, 170) if light.night else light.lit((180, 206, 220), 5))
+    sheet.rectangles(
+        [(x - 0.013, y - 0.245, x + 0.013, y - 0.21)], (255, 236, 170) if light.night else light.lit((180, 206, 220), 5)
+    )
     sheet.polygon([(x - 0.02, y - 0.245), (x + 0.02, y - 0.245), (x, y - 0.275)], light.lit((176, 60, 54), 5))
 
 
 def _boat(stage: Stage, x: float, y: float, size: float) -> None:
     sheet, light = stage.sheet("boat", 5), stage.light
-    sheet.polygon([(x - size * 0.5, y), (x + size * 0.5, y), (x + size * 0.36, y + size * 0.16), (x - size * 0.36, y + size * 0.16)], light.lit((150, 88, 62), 2), light.lit((96, 58, 46), 2))
+    sheet.polygon(
+        [
+            (x - size * 0.5, y),
+            (x + size * 0.5, y),
+            (x + size * 0.36, y + size * 0.16),
+            (x - size * 0.36, y + size * 0.16),
+        ],
+        light.lit((150, 88, 62), 2),
+        light.lit((96, 58, 46), 2),
+    )
     sheet.stroke([(x, y), (x, y - size * 0.4), (x, y - size * 0.85)], 0.006, light.lit((86, 64, 52), 2))
-    sheet.polygon([(x + 0.006, y - size * 0.82), (x + 0.006, y - size * 0.08), (x + size * 0.42, y - size * 0.08)], light.lit((246, 240, 228), 2))
-    sheet.polygon([(x - 0.006, y - size * 0.72), (x - 0.006, y - size * 0.08), (x - size * 0.28, y - size * 0.08)], light.lit((226, 214, 196), 2))
+    sheet.polygon(
+        [(x + 0.006, y - size * 0.82), (x + 0.006, y - size * 0.08), (x + size * 0.42, y - size * 0.08)],
+        light.lit((246, 240, 228), 2),
+    )
+    sheet.polygon(
+        [(x - 0.006, y - size * 0.72), (x - 0.006, y - size * 0.08), (x - size * 0.28, y - size * 0.08)],
+        light.lit((226, 214, 196), 2),
+    )
     sheet.ellipses([(x, y + size * 0.19, size * 0.5, size * 0.04)], light.lit((30, 60, 80), 2), alpha=0.35)
 
 
 def _palm(stage: Stage, sheet: Sheet, x: float, side: int) -> None:
     light = stage.light
     top = (x + side * 0.16, 0.24)
-    sheet.stroke(smooth([(x, 1.05), (x + side * 0.03, 0.75), (x + side * 0.08, 0.48), top], 30).tolist(), 0.05, light.lit((112, 84, 62), 1), 0.5)
+    sheet.stroke(
+        smooth([(x, 1.05), (x + side * 0.03, 0.75), (x + side * 0.08, 0.48), top], 30).tolist(),
+        0.05,
+        light.lit((112, 84, 62), 1),
+        0.5,
+    )
     for turn in np.linspace(-0.35, np.pi + 0.35, 9):
         tip = (top[0] + 0.30 * np.cos(turn), top[1] - 0.13 * np.sin(turn) + 0.11)
         middle = (top[0] + 0.16 * np.cos(turn), top[1] - 0.13 * np.sin(turn) - 0.015)
         leaf = smooth([top, middle, tip], 24)
-        sheet.polygon(np.concatenate([leaf, (leaf + (0, 0.034) * np.sin(np.linspace(0, np.pi, 24))[:, None])[::-1]]), light.lit((58, 122, 78) if turn < 1.6 else (44, 100, 68), 1))
+        sheet.polygon(
+            np.concatenate([leaf, (leaf + (0, 0.034) * np.sin(np.linspace(0, np.pi, 24))[:, None])[::-1]]),
+            light.lit((58, 122, 78) if turn < 1.6 else (44, 100, 68), 1),
+        )
 
 
 def _cactus(stage: Stage, sheet: Sheet, x: float, y: float, h: float) -> None:
     tone = stage.light.lit((78, 128, 84), 1.2)
-    for points, wide in (([(x, y), (x, y - h / 2), (x, y - h)], 0.16), ([(x, y - 0.4 * h), (x - 0.2 * h, y - 0.42 * h), (x - 0.21 * h, y - 0.72 * h)], 0.10), ([(x, y - 0.3 * h), (x + 0.19 * h, y - 0.33 * h), (x + 0.2 * h, y - 0.56 * h)], 0.10)):
+    for points, wide in (
+        ([(x, y), (x, y - h / 2), (x, y - h)], 0.16),
+        ([(x, y - 0.4 * h), (x - 0.2 * h, y - 0.42 * h), (x - 0.21 * h, y - 0.72 * h)], 0.10),
+        ([(x, y - 0.3 * h), (x + 0.19 * h, y - 0.33 * h), (x + 0.2 * h, y - 0.56 * h)], 0.10),
+    ):
         sheet.stroke(smooth(points, 24).tolist(), wide * h, tone)
         end = points[-1]
         sheet.ellipses([(end[0], end[1], wide * h / 2, wide * h / 2)], tone)
-    sheet.stroke([(x + 0.03 * h, y), (x + 0.03 * h, y - h / 2), (x + 0.03 * h, y - h)], 0.035 * h, shade(tone, 1.2), alpha=0.8)
+    sheet.stroke(
+        [(x + 0.03 * h, y), (x + 0.03 * h, y - h / 2), (x + 0.03 * h, y - h)], 0.035 * h, shade(tone, 1.2), alpha=0.8
+    )
 
 
 def _bridge(stage: Stage) -> None:
     sheet, tone = stage.sheet("bridge", 5), stage.light.lit((150, 112, 92), 3)
     x = np.linspace(-0.05, stage.aspect + 0.05, 80)
     deck = 0.60 - 0.05 * np.sin((x + 0.05) / (stage.aspect + 0.1) * np.pi)
-    sheet.polygon(np.concatenate([np.stack([x, deck], 1), np.stack([x, deck + 0.022], 1)[::-1]]), tone, shade(tone, 0.8))
+    sheet.polygon(
+        np.concatenate([np.stack([x, deck], 1), np.stack([x, deck + 0.022], 1)[::-1]]), tone, shade(tone, 0.8)
+    )
     for at in np.linspace(0.2, stage.aspect - 0.2, 5):
         y = float(np.interp(at, x, deck))
         sheet.rectangles([(at - 0.012, y, at + 0.012, 0.68)], shade(tone, 0.85))
