@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,6 +23,8 @@ from vpgen.stages import AnimateRequest, Readiness, Usage, Work
 
 CPU_SECONDS_PER_MEGAPIXEL = Decimal("0.15")
 """Of output, for a scene of seven layers; measured on one core of 2026 by `python -m benchmarks.finishing`."""
+FLAT_DEPTH = 3.0
+"""Of a picture without layers: it moves, but less than a person before it would."""
 DRIFT = 0.015
 """How far ambient motion may shift a layer, as a fraction of the frame."""
 
@@ -95,7 +96,7 @@ class Scene:
     @classmethod
     def of(cls, still: Still, size: tuple[int, int], moves: tuple[Move, ...], seed: int, *, moving: bool) -> Scene:
         """Prepare a still (any size) for output of `size`."""
-        layers = still.layers or (Layer("background", _opaque(still.rgb), math.inf),)
+        layers = still.layers or (Layer("background", _opaque(still.rgb), FLAT_DEPTH),)
         width, height = size
         depths = sorted({layer.depth for layer in layers})
         base = overscan(moves, depths, width / height, DRIFT if moving else 0.0, seed)

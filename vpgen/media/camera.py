@@ -48,7 +48,7 @@ _WORDS: tuple[tuple[str, str], ...] = (
         r"pull|dolly[- ]?out|zoom(s|ing)? out|moves? (away|back)|retreat|멀어|물러|줌\s*아웃|후진|빠져나",
     ),
     ("orbit", r"orbit|arc\b|circl|around|revolv|선회|주위를|돌며|돌아|회전|감싸"),
-    ("crane-down", r"crane(s)? down|descend|lower(s|ing)?\b|내려오|내려간|하강|아래로"),
+    ("crane-down", r"crane(s)? down|descend|lower(s|ing)?\b|내려오|내려온|내려간|하강|아래로"),
     ("crane-up", r"crane|ris(e|es|ing)\b|ascend|lift|boom up|올라|상승|위로|솟"),
     ("tilt-up", r"tilt(s|ing)? up|look(s)? up|올려다|틸트\s*업"),
     ("tilt-down", r"tilt|look(s)? down|내려다|틸트"),

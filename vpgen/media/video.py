@@ -25,6 +25,8 @@ from vpgen.media.frames import Frames, Pixels
 
 MAX_PIXELS = 8192 * 4320
 MAX_SECONDS = 600
+WHOLE = 0.97
+"""Share of the announced frames that must be there; containers of real cameras are off by one or two."""
 THREADS = 4
 """Fixed, because x264's output depends on it: the same input gives the same bytes on every machine."""
 MEZZANINE: dict[Pixels, dict[str, str]] = {
@@ -93,9 +95,16 @@ def decode(video: Video | Path, pixels: Pixels = "yuv420p") -> Frames:
     def read() -> Iterator[NDArray[np.uint8]]:
         with _reading(known.path) as (container, stream):
             stream.thread_type = "FRAME"
+            count = 0
             with _damage(known.path):
                 for frame in container.decode(stream):
+                    count += 1
                     yield _normal(frame, pixels)
+            if count < WHOLE * known.frames:
+                raise InvalidInput(
+                    f"{known.path.name} is damaged: it ends after {count} of {known.frames} frames",
+                    remedy="Export or download it again",
+                )
 
     return Frames(known.size, known.fps, known.frames, pixels, read)
 

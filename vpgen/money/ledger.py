@@ -57,7 +57,10 @@ class Reservation:
 
 @dataclass(frozen=True)
 class Ledger:
-    """The books of one clip, or (`clip_id` None) of work done before there is one. `parent` is the preview a final grew from: its charges are part of the cost."""
+    """The books of one clip, or (`clip_id` None) of work done before there is one.
+
+    `parent` is the preview a final grew from: its charges are part of the cost.
+    """
 
     database: Database
     prices: PriceBook
