@@ -32,6 +32,9 @@ app = typer.Typer(
 app.add_typer(project.app, name="project")
 app.command()(doctor.doctor)
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
 Story = Annotated[str, typer.Argument(help="The story: who, where, and how the camera moves; Korean or English")]
 Config = Annotated[
     str | None, typer.Option("--config", "-c", help="A YAML file, or the name of one that ships: animatic, neural-cpu")
@@ -186,17 +189,17 @@ def main() -> None:
     """Run the command line: errors become one clear message and an exit code of their own."""
     as_json = "--json" in sys.argv
     try:
-        app(standalone_mode=False)
+        code = app(standalone_mode=False)  # the code of an Exit, 130 for Ctrl-C, else None
     except VpgenError as error:
         sys.exit(fail(error, as_json=as_json))
     except (KeyboardInterrupt, typer.Abort):
-        typer.echo("\nStopped. Every finished stage is kept: the same command goes on from there.", err=True)
-        sys.exit(130)
-    except typer.Exit as done:
-        sys.exit(done.exit_code)
+        code = INTERRUPTED
     except _usage_error() as error:
         error.show()
         sys.exit(error.exit_code)
+    if code == INTERRUPTED:
+        typer.echo("\nStopped. Every finished stage is kept: the same command goes on from there.", err=True)
+    sys.exit(code or 0)
 
 
 def _usage_error() -> type[Any]:
