@@ -39,8 +39,12 @@ async def stages_as_tasks(total: int) -> Around:
 
     async def around(stage: str, call: Callable[[], Awaitable[Any]]) -> Any:  # what a stage returns
         nonlocal done
-        named = task(call, name=stage, task_run_name=stage, cache_policy=NO_CACHE, persist_result=False, tags=["stage"])
-        result = await named()
+
+        @task(name=stage, task_run_name=stage, cache_policy=NO_CACHE, persist_result=False, tags=["stage"])
+        async def run() -> Any:
+            return await call()
+
+        result = await run()
         done += 1
         await aupdate_progress_artifact(progress, progress=min(100.0, 100.0 * done / total))
         return result
@@ -107,6 +111,8 @@ async def publish(clip: Clip) -> None:
 def _thumbnail(clip: Clip) -> str:
     """The contact sheet as a small data URL: the page needs no file server."""
     sheet = cv2.imread(str(clip.sheet))
+    if sheet is None:
+        raise ValueError(f"{clip.sheet} cannot be read")
     width = 900
     small = cv2.resize(sheet, (width, round(sheet.shape[0] * width / sheet.shape[1])), interpolation=cv2.INTER_AREA)
     done, data = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 80])

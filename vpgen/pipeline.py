@@ -72,7 +72,7 @@ async def plan(request: ClipRequest, step: Step) -> Prompt:
 async def animate(request: ClipRequest, config: PipelineConfig, step: Step, picture: Picture) -> Moving:
     """Story → moving picture at preview size. Raises Refused when moderation says no."""
     prompt = await plan(request, step)
-    character, background = await asyncio.gather(
+    character, background = await _side_by_side(
         _given(picture(request.character_image))
         if request.character_image
         else step("character", CharacterRequest(prompt, request.seed, config.stills)),
@@ -108,6 +108,18 @@ async def final(request: ClipRequest, config: PipelineConfig, step: Step, pictur
     clip = await step("encode", EncodeRequest(video, config.final_spec))
     scores = await step("score", ScoreRequest(clip, moving.prompt, preview=moving.video, person=moving.person))
     return Rendered(moving, clip, scores)
+
+
+async def _side_by_side(first: Awaitable[Ref[Any]], second: Awaitable[Ref[Any]]) -> list[Ref[Any]]:
+    """Both results; when one fails, the other is stopped before the error goes on."""
+    tasks = [asyncio.ensure_future(work) for work in (first, second)]
+    try:
+        return await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
 
 
 async def _given(picture: Ref[Still]) -> Ref[Still]:

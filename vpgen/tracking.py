@@ -1,8 +1,8 @@
 """MLflow: one run a clip.
 
 Reports wait in the database until MLflow has taken them, so that MLflow being down or slow never loses or
-fails a clip. Parameters are the flattened config, metrics the scores, seconds per stage and USD per category; the contact
-sheet is an artifact, the clip itself a link to the store. A failed clip is a failed run with its error.
+fails a clip. Parameters are the flattened config, metrics the scores, seconds per stage and USD per category;
+the contact sheet is an artifact, the clip itself a link to the store. A failed clip is a failed run.
 """
 
 from __future__ import annotations
@@ -206,11 +206,14 @@ def _tags(
     record = read_record(runtime.store, manifest.video)
     url = runtime.store.url(blobs(record.result)[0]) if record else ""
     yield "vpgen.video", url
-    yield (
-        "mlflow.note.content",
-        f"**{row.story}**\n\n- clip: `vpgen show {row.id}`\n- in the store: {url}\n"
-        f"- its tree: `vpgen lineage {row.id}`",
+    lines = (
+        f"**{row.story}**",
+        "",
+        f"- clip: `vpgen show {row.id}`",
+        f"- stored: {url}",
+        f"- tree: `vpgen lineage {row.id}`",
     )
+    yield "mlflow.note.content", "\n".join(lines)
 
 
 def _milliseconds(at: datetime) -> int:

@@ -107,12 +107,10 @@ def between(a: Array, b: Array, t: float, size: tuple[int, int], divide: int = 3
     width, height = size
     first, second = a[:height], b[:height]
     small = (max(32, width // divide), max(32, height // divide))
-    s, e = (cv2.resize(plane, small, interpolation=cv2.INTER_AREA) for plane in (first, second))
+    s, e = (np.asarray(cv2.resize(plane, small, interpolation=cv2.INTER_AREA), np.uint8) for plane in (first, second))
     if not cv2.absdiff(s, e).any():
         return a
-    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    forward = np.asarray(dis.calc(s, e, None), np.float32)
-    backward = np.asarray(dis.calc(e, s, None), np.float32)
+    forward, backward = _dis(s, e), _dis(e, s)
     # How far from its start a point ends that follows the flow there and back: large where something is covered.
     seen_a = _trust(forward, backward)
     seen_b = _trust(backward, forward)
@@ -140,21 +138,23 @@ def between(a: Array, b: Array, t: float, size: tuple[int, int], divide: int = 3
             ys + (1 - t) * grown[..., 1],
             mixed,
         )
-    for rows, shape in _planes(height):
-        shape_ = (height, width) if shape == 0 else half
-        ax, ay, bx, by, mixed = blends[shape_]
-        of_a = cv2.remap(a[rows].reshape(shape_), ax, ay, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-        of_b = cv2.remap(b[rows].reshape(shape_), bx, by, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    for rows, shape in (
+        (slice(0, height), (height, width)),
+        (slice(height, height + half[0] // 2), half),
+        (slice(height + half[0] // 2, None), half),
+    ):
+        ax, ay, bx, by, mixed = blends[shape]
+        of_a = cv2.remap(a[rows].reshape(shape), ax, ay, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        of_b = cv2.remap(b[rows].reshape(shape), bx, by, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         result[rows] = cv2.blendLinear(of_a, of_b, 1 - mixed, mixed).reshape(result[rows].shape)
     return result
 
 
-def _planes(height: int) -> Iterator[tuple[slice, int]]:
-    """Row ranges of Y, U and V in a yuv420p array; the second value is 0 for luma, 1 for chroma."""
-    quarter = height // 4
-    yield slice(0, height), 0
-    yield slice(height, height + quarter), 1
-    yield slice(height + quarter, height + 2 * quarter), 1
+def _dis(before: Array, after: Array) -> Flow_:
+    flow = np.zeros((*before.shape, 2), np.float32)
+    return np.asarray(
+        cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(before, after, flow), np.float32
+    )
 
 
 def _fetch(picture: Array, flow: Flow_) -> Array:

@@ -156,11 +156,21 @@ def track() -> None:
 def ui(
     prefect_port: Annotated[int, typer.Option(help="Port of the Prefect page")] = 4200,
     mlflow_port: Annotated[int, typer.Option(help="Port of the MLflow page")] = 5000,
+    stop: Annotated[bool, typer.Option("--stop", help="Stop what was started here")] = False,
 ) -> None:
-    """Start the Prefect and MLflow pages on this machine and say where to look; Ctrl-C stops them."""
-    from vpgen.servers import serve
+    """Start the Prefect and MLflow pages in the background, on this machine only, and say where to look."""
+    from vpgen import servers
+    from vpgen.settings import Settings
 
-    serve(prefect_port, mlflow_port, console().print)
+    settings = Settings()
+    for server in (servers.prefect(settings, prefect_port), servers.mlflow(settings, mlflow_port)):
+        if stop:
+            typer.echo(f"{server.name:<8} {'stopped' if servers.stop(server, settings) else 'was not started here'}")
+        else:
+            began = servers.start(server, settings)
+            typer.echo(f"{server.name:<8} {server.url}  {'started' if began else 'is up already'}")
+    if not stop:
+        typer.echo("Stop them with: vpgen ui --stop")
 
 
 def _render(what: str, subject: str, arguments: dict[str, Any], *, as_json: bool, flow: bool) -> None:
@@ -174,9 +184,10 @@ def _render(what: str, subject: str, arguments: dict[str, Any], *, as_json: bool
     with Runtime.open() as runtime:
         with listener(settings_output(as_json=as_json), console()) as tell:
             if flow:
-                from vpgen.servers import as_flow
+                from vpgen.servers import run_flow
 
-                clip = as_flow(what, subject, arguments, runtime=runtime, tell=tell)
+                clip_id = run_flow(what, subject, arguments, runtime.settings)
+                clip = studio.show(runtime, clip_id, arguments["out"])
             else:
                 clip = studio.run(work(subject, runtime=runtime, tell=tell, **arguments))
         report(clip, as_json=as_json)

@@ -107,7 +107,8 @@ def threshold(shape: tuple[int, int]) -> float:
 
 def flow(before: Gray, after: Gray) -> NDArray[np.float32]:
     """Optical flow (DIS, Kroeger et al. 2016) from one frame to the next: float32 (height, width, 2)."""
-    return np.asarray(_dis().calc(before, after, None), np.float32)
+    into = np.zeros((*before.shape, 2), np.float32)
+    return np.asarray(_dis().calc(before, after, into), np.float32)
 
 
 def fastest(field_: NDArray[np.float32]) -> float:
