@@ -1,0 +1,1 @@
+"""Speed and quality against peers, as ratios from one run: `make bench`."""

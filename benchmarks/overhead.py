@@ -106,8 +106,9 @@ async def _run_steps(count: int, *, fresh: bool, around=None) -> float:
 
 
 def _prefect(count: int) -> float:
-    from flows.stages import stages_as_tasks
     from prefect import flow
+
+    from flows.stages import stages_as_tasks
 
     seconds = 0.0
 

@@ -186,9 +186,9 @@ def tree(sheet: Sheet, stage: Stage, x: float, y: float, h: float, depth: float)
         trunk,
         shade(trunk, 0.8),
     )
-    for lean in (-1, 1):
+    for side in (-1, 1):
         sheet.stroke(
-            [(x, y - 0.36 * h), (x + lean * 0.09 * h, y - 0.52 * h), (x + lean * 0.17 * h, y - 0.64 * h)],
+            [(x, y - 0.36 * h), (x + side * 0.09 * h, y - 0.52 * h), (x + side * 0.17 * h, y - 0.64 * h)],
             0.022 * h,
             trunk,
             0.4,

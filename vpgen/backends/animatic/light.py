@@ -60,8 +60,8 @@ def light_of(time: str | None, weather: str | None, moods: tuple[str, ...]) -> L
     grey = {"cloudy": 0.55, "rain": 0.68, "storm": 0.85, "snow": 0.55, "fog": 0.6}.get(weather or "", 0.0)
     if grey:
         dim = 0.62 if weather == "storm" else 0.8
-        pale = np.array(horizon) @ (0.3, 0.5, 0.2) * dim
-        sky = tuple(pale * f for f in (0.94, 1.0, 1.07))
+        pale = float(np.array(horizon) @ (0.3, 0.5, 0.2)) * dim
+        sky: Colour = (pale * 0.94, pale, pale * 1.07)
         found = replace(
             found,
             top=mix(mix(top, (60, 70, 84), 0.3), sky, grey),

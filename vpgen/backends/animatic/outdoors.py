@@ -210,10 +210,13 @@ def desert(stage: Stage) -> float:
     line = ridge(random, stage.aspect, 0.86, 0.025, 0.3)
     sand = light.lit((238, 196, 136), 1)
     ground.polygon(down_to(line), sand, shade(sand, 0.84))
-    for y in np.linspace(0.88, 0.99, 6):
-        x = np.linspace(0, stage.aspect, 60)
+    across = np.linspace(0, stage.aspect, 60)
+    for down in np.linspace(0.88, 0.99, 6):
         ground.stroke(
-            list(zip(x, y + 0.006 * np.sin(x * 9 + y * 60), strict=True)), 0.003, shade(sand, 0.86), alpha=0.7
+            list(zip(across, down + 0.006 * np.sin(across * 9 + down * 60), strict=True)),
+            0.003,
+            shade(sand, 0.86),
+            alpha=0.7,
         )
     if stage.has("cactus") or random.random() < 0.8:
         front = stage.sheet("cactus", 1.3)

@@ -6,10 +6,14 @@ import zlib
 
 import numpy as np
 
-from vpgen.backends.animatic.figure import body, clothes, head
+from vpgen.backends.animatic.figure.body import skeleton_of
+from vpgen.backends.animatic.figure.face import Head, neck
+from vpgen.backends.animatic.figure.head import behind, front
+from vpgen.backends.animatic.figure.limbs import arm, foot, leg
 from vpgen.backends.animatic.figure.look import Look, settle
 from vpgen.backends.animatic.figure.props import props
 from vpgen.backends.animatic.figure.reading import read
+from vpgen.backends.animatic.figure.robes import dressed
 from vpgen.backends.animatic.figure.shapes import Shape, rasterise
 from vpgen.clip import Scene, Still
 
@@ -18,43 +22,24 @@ __all__ = ["draw_figure", "shapes_of"]
 
 def shapes_of(look: Look) -> list[Shape]:
     """All shapes of a figure, back to front, in figure space."""
-    bones = body.skeleton_of(look)
-    crown = head.Head(look, bones)
+    bones = skeleton_of(look)
+    head = Head(look, bones)
     around = props(look, bones)
-    legs = [part for i in (1, 0) for part in (*clothes.leg(look, bones, i), *clothes.foot(look, bones, i))]
-    far, near = clothes.sleeve(look, bones, 1), clothes.sleeve(look, bones, 0)
-    trunk = [*head.neck(crown, bones), *clothes.trunk(look, bones)]
-    # Turned, the far arm is behind the body; otherwise both lie on it. A held thing lies under its fist.
-    holding = near if look.view == "side" else far
-    fist, other = holding[:2], [arm for arm in (far, near) if arm is not holding][0]
-    hands = [*around["hand"], *fist] if around["hand"] else []
+    back, body, things, over_all = (around[place] for place in ("back", "body", "hand", "front"))
+    legs = [shape for i in (1, 0) for shape in (*leg(look, bones, i), *foot(look, bones, i))]
+    torso = [*neck(head, bones), *dressed(look, bones), *body]
+    (near_hand, near), (far_hand, far) = arm(look, bones, 0), arm(look, bones, 1)
     if look.view == "back":
-        arms = [*around["hand"], *far, *near]
-        return [*around["back"], *arms, *legs, *trunk, *around["body"], *head.front(crown), *around["front"]]
+        arms = [*things, *near_hand, *near, *far_hand, *far]
+        return [*back, *legs, *arms, *torso, *front(head), *over_all]
     if look.view == "side":
-        return [
-            *around["back"],
-            *other,
-            *legs,
-            *trunk,
-            *around["body"],
-            *head.front(crown),
-            *near,
-            *hands,
-            *around["front"],
-        ]
-    return [
-        *around["back"],
-        *head.behind(crown),
-        *legs,
-        *trunk,
-        *around["body"],
-        *head.front(crown),
-        *far,
-        *near,
-        *hands,
-        *around["front"],
-    ]
+        # Turned, the far arm is behind the body and a held thing is in the near hand.
+        arms = [*things, *near_hand, *near] if not look.two_handed else [*near, *things, *near_hand]
+        return [*back, *far_hand, *far, *legs, *torso, *front(head), *arms, *over_all]
+    held = [*near_hand, *near, *far, *things, *far_hand] if things else [*near_hand, *near, *far_hand, *far]
+    if look.two_handed:
+        held = [*near, *far, *things, *near_hand, *far_hand]
+    return [*back, *behind(head), *legs, *torso, *front(head), *held, *over_all]
 
 
 def draw_figure(text: str, seed: int, size: tuple[int, int]) -> Still:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vpgen.backends.animatic.figure.look import Look
-from vpgen.backends.animatic.figure.shapes import Points
+from vpgen.backends.animatic.figure.shapes import Points, pts
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ Pose = tuple[
     tuple[float, float],
 ]  # fmt: skip
 POSES: dict[tuple[str, str], Pose] = {
-    ("stand", "front"): (0, ((-13, -3), (13, 5)), ((-3, -1), (5, 3)), (0, 0)),
+    ("stand", "front"): (0, ((-13, -3), (13, 5)), ((-4, -2), (6, 3)), (0, 0)),
     ("stand", "side"): (0, ((-10, 8), (8, 22)), ((-4, -3), (6, 1)), (0, 0)),
     ("walk", "front"): (0, ((-16, 2), (14, -4)), ((-3, 0), (4, 1)), (0, 0)),
     ("walk", "side"): (2, ((24, 44), (-28, -8)), ((-17, -38), (23, 9)), (-28, 14)),
@@ -83,6 +83,21 @@ class Skeleton:
     def torso(self, x: float, y: float) -> Points:
         """A point given for an upright torso, leant with it about the pelvis."""
         return lean(np.array([x, y - self.build.hip_y]), self.lean) + self.pelvis
+
+    def chest(self, outline: str, *, shift: float = 1.6, flip: float = 1.0) -> Points:
+        """Points given from the pit of the neck, as in SVG, on the torso; `shift` moves them round when it is turned."""
+        local = pts(outline) * (flip, 1.0) + (shift * self.turn, self.build.shoulder_y)
+        return np.array([self.torso(x, y) for x, y in local])
+
+    @property
+    def waist_half(self) -> float:
+        """Half the waist as seen."""
+        return self.build.waist * (0.5 + 0.5 * self.width)
+
+    @property
+    def hip_half(self) -> float:
+        """Half the hips as seen."""
+        return self.build.hip * (0.45 + 0.55 * self.width)
 
     @property
     def width(self) -> float:
@@ -141,6 +156,13 @@ def arm_angles(look: Look, arms: tuple[tuple[float, float], tuple[float, float]]
     return angles
 
 
+def _stride(look: Look) -> float:
+    """How far the clothes let the legs swing, 1 is free."""
+    if look.full in ("kimono", "hanbok"):
+        return 0.45
+    return 0.75 if look.full == "dress" or look.outer in ("coat", "raincoat") else 1.0
+
+
 def skeleton_of(look: Look) -> Skeleton:
     """Place the joints for the look's pose so that the lower foot stands on the ground."""
     build = build_of(look)
@@ -152,9 +174,11 @@ def skeleton_of(look: Look) -> Skeleton:
     narrow = 1 - 0.55 * turn
     pelvis = np.array([0.0, build.hip_y])
     ankle = 4.4
+    stride = _stride(look) if pose in ("walk", "run") else 1.0
     hips, knees, ankles = [], [], []
     for sign, (thigh, shin) in zip((-1, 1), legs, strict=True):
         hip = pelvis + (sign * (build.hip - build.leg_radii[0]) * narrow, -1.0)
+        thigh, shin = thigh * stride, shin * stride
         long = build.thigh * (0.38 if pose == "sit" and view == "front" else 1)
         knee = hip + long * heading(thigh)
         hips.append(hip)
@@ -172,7 +196,7 @@ def skeleton_of(look: Look) -> Skeleton:
     shoulders, elbows, wrists = [], [], []
     for sign, (up, low) in zip((-1, 1), arm_angles(look, arms), strict=True):
         reach = build.shoulder - build.arm_radii[0] * 0.9
-        shoulder = upper(sign * reach * (1 - 0.5 * turn), build.shoulder_y - 1.8)
+        shoulder = upper(sign * reach * (1 - 0.5 * turn), build.shoulder_y - 0.9 - build.arm_radii[0])
         elbow = shoulder + build.upper_arm * heading(up - tilt * 0.5)
         shoulders.append(shoulder)
         elbows.append(elbow)

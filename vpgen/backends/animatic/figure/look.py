@@ -53,6 +53,18 @@ class Look:
         """The thing in one hand."""
         return next((thing for thing in HELD if thing in self.accessories), None)
 
+    @property
+    def two_handed(self) -> bool:
+        """Are both hands at one thing?"""
+        return bool({"guitar", "camera", "book"} & set(self.accessories))
+
+    @property
+    def sleeved(self) -> tuple[str, str]:
+        """(colour slot, name) of the outermost garment that has sleeves."""
+        if self.full and not (self.full == "dress" and self.outer):
+            return "full", self.full
+        return ("outer", self.outer) if self.outer else ("top", self.top)
+
 
 def _who(reading: Reading, rng: np.random.Generator) -> tuple[str, str, bool]:
     """(who, age, feminine); nobody described is a woman or a man."""
@@ -151,6 +163,8 @@ def _palette(reading: Reading, outfit: dict[str, str | None], age: str, rng: np.
     for slot in ("full", "outer", "top", "bottom"):
         colours[slot] = named.get(outfit[slot] or "", colours[slot])
     colours.update({key: value for key, value in named.items() if key not in ("hair", "clothes")})
+    if outfit["outer"] == "suit" and outfit["bottom"] not in named:
+        colours["bottom"] = colours["outer"]
     colours["shoes"] = named.get("boots", own["boots"]) if "boots" in reading.garments else colours["shoes"]
 
     tones = data["hair_swatch"]

@@ -69,12 +69,12 @@ def _scanner(category: str) -> tuple[re.Pattern[str], tuple[str, ...]]:
     words: dict[str, list[str]] | list[str] = lexicon()[category]
     named = words if isinstance(words, dict) else {category: words}
     pairs = sorted(((str(t).lower(), name) for name, terms in named.items() for t in terms), key=lambda p: -len(p[0]))
-    single = _colour_expression if category == "colour" else _expression
+    single = _stem if category in ("colour", "pose") else _expression
     return re.compile("|".join(f"({single(term)})" for term, _ in pairs)), tuple(name for _, name in pairs)
 
 
-def _colour_expression(term: str) -> str:
-    """Colour adjectives lean on the noun behind them, so one syllable ("흰") needs a boundary in front only."""
+def _stem(term: str) -> str:
+    """Adjectives and verbs are inflected or lean on a noun, so one syllable ("흰", "앉") needs a boundary in front only."""
     return rf"(?<![가-힣]){term}" if len(term) == 1 and not term.isascii() else _expression(term)
 
 

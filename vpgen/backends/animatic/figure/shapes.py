@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import cv2
 import numpy as np
@@ -50,13 +51,24 @@ def curve(points: ArrayLike, *, closed: bool = False, samples: int = 9) -> Point
     t = np.linspace(0, 1, samples, endpoint=False)[:, None, None]
     a, b, c, d = p[:-3], p[1:-2], p[2:-1], p[3:]
     path = 0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
-    path = path.transpose(1, 0, 2).reshape(-1, p.shape[1])
+    path = path.transpose(1, 0, 2)[np.any(b != c, axis=1)].reshape(-1, p.shape[1])
     return path if closed else np.concatenate([path, p[-1:]])
+
+
+@cache
+def pts(text: str) -> Points:
+    """Points written as in SVG, "x,y x,y …", as an (n, 2) array; not to be written to."""
+    return np.array([pair.split(",") for pair in text.split()], np.float64)
 
 
 def blob(points: ArrayLike, colour: Colour, *, shade: float = 1.1, rim: float = 0.0, opacity: float = 1.0) -> Shape:
     """A smooth closed shape through the points."""
     return Shape((curve(points, closed=True),), colour, shade, rim, opacity)
+
+
+def merged(first: Shape, *others: Shape) -> Shape:
+    """One shape of several, shaded as a whole and in the colour of the first."""
+    return replace(first, pieces=tuple(piece for shape in (first, *others) for piece in shape.pieces))
 
 
 def polygon(points: ArrayLike, colour: Colour, *, shade: float = 0.0, opacity: float = 1.0) -> Shape:
@@ -79,17 +91,36 @@ def tube(
     colour: Colour,
     *,
     shade: float = 1.0,
-    rim: float = 0.0,
     opacity: float = 1.0,
+    flat: bool = False,
 ) -> Shape:
-    """A smooth tapered limb: circles of the given radii along a spline, and the hulls between them."""
+    """A smooth tapered limb: circles of the given radii along a spline, and the hulls between them.
+
+    `flat` cuts the far end straight, as a hem is, instead of leaving it round.
+    """
     path = curve([[*np.asarray(point, np.float64), radius] for point, radius in zip(spine, radii, strict=True)])
     turn = np.linspace(0, 2 * np.pi, 20, endpoint=False)
     ring = np.stack([np.cos(turn), np.sin(turn)], 1)
     circles = path[:, None, :2] + ring * np.maximum(path[:, None, 2:], 0.02)
     pairs = np.concatenate([circles[:-1], circles[1:]], 1).astype(np.float32)
-    hulls = tuple(cv2.convexHull(pair)[:, 0].astype(np.float64) for pair in pairs)
-    return Shape(hulls, colour, shade, rim, opacity)
+    hulls = [cv2.convexHull(pair)[:, 0].astype(np.float64) for pair in pairs]
+    if flat:
+        end, along = path[-1, :2], path[-1, :2] - path[-2, :2]
+        hulls = [hull for hull in (_cut(hull, end, along) for hull in hulls) if len(hull) > 2]
+    return Shape(tuple(hulls), colour, shade, 0.0, opacity)
+
+
+def _cut(convex: Points, point: Points, normal: Points) -> Points:
+    """The part of a convex polygon behind a line (Sutherland and Hodgman, 1974)."""
+    side = (convex - point) @ normal
+    kept: list[Points] = []
+    for i in range(len(convex)):
+        j = (i + 1) % len(convex)
+        if side[i] <= 0:
+            kept.append(convex[i])
+        if (side[i] <= 0) != (side[j] <= 0):
+            kept.append(convex[i] + (convex[j] - convex[i]) * (side[i] / (side[i] - side[j])))
+    return np.array(kept).reshape(-1, 2)
 
 
 def mix(colour: Colour, other: Colour, amount: float) -> Colour:
