@@ -17,7 +17,7 @@ MAX_NODES = 100_000
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def load_yaml(path: Path) -> Any:  # noqa: ANN401  # a document may be anything
+def load_yaml(path: Path) -> Any:  # a document may be anything
     """The document in a file. Raises ConfigError with file:line, InvalidInput when it cannot be read."""
     return load_yaml_with_lines(path)[0]
 

@@ -64,8 +64,7 @@ def grid(
         at = (x + (CELL[0] - image.width) // 2, y + (CELL[1] - image.height) // 2)
         sheet.paste(image, at)
         draw.rectangle((at[0] - 1, at[1] - 1, at[0] + image.width, at[1] + image.height), outline=LINE)
-        line = wrap(text, _font(17), CELL[0], 1)
-        draw.text((x, y + CELL[1] + 5), line[0] if line else "", PALE, _font(17))
+        draw.text((x, y + CELL[1] + 5), "".join(wrap(text, _font(17), CELL[0], 1)), PALE, _font(17))
     y = top + rows * (CELL[1] + caption + GAP) + 4
     for index, note in enumerate(notes):
         draw.text((MARGIN, y + index * 29), note, INK if index == 0 else PALE, _font(19))

@@ -76,11 +76,7 @@ def measure(
         like = error = None
         if truth is not None and preview is not None:
             wide, high = preview.size
-            seen = (
-                luma
-                if (width, height) == (wide, high)
-                else cv2.resize(luma, (wide, high), interpolation=cv2.INTER_AREA)
-            )
+            seen = np.asarray(cv2.resize(luma, (wide, high), interpolation=cv2.INTER_AREA), np.uint8)
             like, error = reference.ssim(seen, truth[:high]), reference.squared_error(seen, truth[:high])
         return _Looked(
             index=index,
@@ -94,7 +90,7 @@ def measure(
         )
 
     moved, sums = motion.Motion(float(clip.fps)), _Sums()
-    for seen in ordered_map(look, pairs(), workers=2, depth=6):  # type: ignore[arg-type, var-annotated]
+    for seen in ordered_map(look, pairs(), workers=2, depth=6):  # type: ignore[arg-type]
         moved.add(seen.rgb, seen.small)
         sums.sharpness.append(seen.sharpness)
         sums.clipped.append(seen.clipped)
@@ -108,7 +104,7 @@ def measure(
 
 
 def _score(name: str, value: float | None, why: str, **facts: object) -> Score:
-    return Score(name=name, value=value, skipped=None if value is not None else why, **facts)  # type: ignore[arg-type]
+    return Score(name=name, value=value, skipped=None if value is not None else why, **facts)
 
 
 def _motion_scores(moved: motion.Motion) -> tuple[Score, ...]:

@@ -118,7 +118,9 @@ def city(stage: Stage) -> float:
                 if neon
                 else mix(light.horizon, (255, 214, 150), 0.5 if light.night else 0.1)
             )
-            street.ellipses([(x, y, 0.020, 0.06 * random.uniform(0.4, 1.1))], gleam, alpha=0.16 if light.night else 0.12)
+            street.ellipses(
+                [(x, y, 0.020, 0.06 * random.uniform(0.4, 1.1))], gleam, alpha=0.16 if light.night else 0.12
+            )
         for _ in range(14):
             x, y = random.uniform((0.2, 0.80), (stage.aspect - 0.2, 1.0))
             street.ellipses(

@@ -176,9 +176,9 @@ def skeleton_of(look: Look) -> Skeleton:
     ankle = 4.4
     stride = _stride(look) if pose in ("walk", "run") else 1.0
     hips, knees, ankles = [], [], []
-    for sign, (thigh, shin) in zip((-1, 1), legs, strict=True):
+    for sign, (thigh_turn, shin_turn) in zip((-1, 1), legs, strict=True):
         hip = pelvis + (sign * (build.hip - build.leg_radii[0]) * narrow, -1.0)
-        thigh, shin = thigh * stride, shin * stride
+        thigh, shin = thigh_turn * stride, shin_turn * stride
         long = build.thigh * (0.38 if pose == "sit" and view == "front" else 1)
         knee = hip + long * heading(thigh)
         hips.append(hip)
@@ -191,7 +191,7 @@ def skeleton_of(look: Look) -> Skeleton:
     pelvis = pelvis + drop
 
     def upper(x: float, y: float) -> Points:
-        return lean(np.array([x, y - build.hip_y]), tilt) + pelvis
+        return np.asarray(lean(np.array([x, y - build.hip_y]), tilt) + pelvis, np.float64)
 
     shoulders, elbows, wrists = [], [], []
     for sign, (up, low) in zip((-1, 1), arm_angles(look, arms), strict=True):

@@ -117,6 +117,7 @@ def features(head: Head) -> list[Shape]:
 
 
 def ears(head: Head) -> list[Shape]:
+    """The ears that are seen from here."""
     if head.turn > 0:
         return [
             head.blob(

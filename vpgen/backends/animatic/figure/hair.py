@@ -38,7 +38,7 @@ def back_hair(head: Head) -> list[Shape]:
         if t:
             p = pts("-.5,.2 -.56,-.3 -.68,-.9 -.66,-1.4 -.5,-1.7 -.26,-1.5 -.14,-.9 -.1,-.3 .1,.3")
         else:
-            p = [*side, (0.02, -1.56), *[(-x, y + 0.04) for x, y in side[::-1]], (0, 0.5)]
+            p = np.array([*side, (0.02, -1.56), *[(-x, y + 0.04) for x, y in side[::-1]], (0, 0.5)], np.float64)
         shapes.append(head.blob(p, deep, shade=0.1))
     elif style == "bob":
         side = pts("-.43,.25 -.52,-.1 -.53,-.45 -.36,-.6")

@@ -62,12 +62,12 @@ def hat(head: Head) -> list[Shape]:
         shapes.append(head.dot((0, 0.37), (0.78, 0.13), black, shade=0.04, opacity=0.93))
     elif "cap" in worn:
         colour = colours["cap"]
-        dome = head.blob(
+        crown = head.blob(
             pts("-.44,.2 -.44,.36 -.3,.56 0,.62 .3,.56 .43,.36 .43,.2 0,.25"),
             colour,
             shade=0.1,
         )
-        shapes.append(dome)
+        shapes.append(crown)
         if not head.back:
             bill = (
                 pts("0,.3 .38,.3 .72,.2 .7,.14 .38,.17 .05,.2")

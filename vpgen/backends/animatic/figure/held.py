@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from vpgen.backends.animatic.figure.body import Skeleton
@@ -40,12 +42,12 @@ def _umbrella(look: Look, bones: Skeleton) -> list[Shape]:
     ribs = np.linspace(x + half, x - half, gores + 1)
     arches = [
         (right + (left - right) * t, y + 2.2 * np.sin(np.pi * t))
-        for right, left in zip(ribs[:-1], ribs[1:], strict=True)
+        for right, left in itertools.pairwise(ribs.tolist())
         for t in np.linspace(0, 1, 9)
     ]
-    canopy = polygon([*dome, *arches], colour, shade=1.6)
+    canopy = polygon(np.array([*dome, *arches], np.float64), colour, shade=1.6)
     panels = [
-        polygon([top, (ribs[n], y - 1), (ribs[n + 1], y - 1)], tone).clipped(canopy)
+        polygon(np.array([top, (ribs[n], y - 1), (ribs[n + 1], y - 1)], np.float64), tone).clipped(canopy)
         for n, tone in ((0, darker(colour, 0.1)), (2, lighter(colour, 0.16)), (4, lighter(colour, 0.16)))
     ]
     steel, wood = (92, 78, 74), (120, 82, 60)

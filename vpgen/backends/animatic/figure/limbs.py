@@ -143,7 +143,7 @@ def foot(look: Look, bones: Skeleton, i: int) -> list[Shape]:
     trainers = (sum(colour) > 380 or look.outer in ("hoodie", "jacket")) and not look.boots
     shapes = [blob(upper, colour, shade=0.7), blob(sole, rubber if trainers else darker(colour, 0.45), shade=0)]
     if trainers and bones.turn:
-        shapes.append(tube(at([(2.2, 3.5), (3.4, 3.0)]), [0.25, 0.25], rubber, shade=0))
+        shapes.append(tube(list(at([(2.2, 3.5), (3.4, 3.0)])), [0.25, 0.25], rubber, shade=0))
     if look.boots or look.full == "spacesuit":
         a, k = bones.ankles[i], bones.knees[i]
         r = bones.build.leg_radii[4] + (2.2 if look.full == "spacesuit" else 1.5)

@@ -76,14 +76,14 @@ def _spacesuit(look: Look, bones: Skeleton, colour: Colour) -> list[Shape]:
             polygon(bones.chest("-4,-5 4,-5 4,-6.4 -4,-6.4"), accent),
         ]
     stripe = tube(list(bones.chest("-15,-4 15,-4")), [0.7, 0.7], accent, shade=0).clipped(whole)
-    pack = blob(bones.chest("-4,-7 4,-7 4.2,-15 -4.2,-15"), darker(colour, 0.14), shade=0.7)
+    chest_pack = blob(bones.chest("-4,-7 4,-7 4.2,-15 -4.2,-15"), darker(colour, 0.14), shade=0.7)
     tones: tuple[tuple[int, Colour], ...] = ((-2, (222, 80, 70)), (0, (90, 180, 220)), (2, (240, 196, 84)))
     lamps = [ellipse(bones.chest(f"{x},-10")[0], (0.7, 0.7), tone) for x, tone in tones]
     return [
         *shapes,
         stripe,
         ring,
-        pack,
+        chest_pack,
         *lamps,
         tube(list(bones.chest("-2.6,-12.8 2.6,-12.8")), [0.35, 0.35], darker(grey)),
     ]

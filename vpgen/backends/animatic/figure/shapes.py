@@ -149,7 +149,7 @@ class _Fit:
 
     def __call__(self, points: Points) -> Points:
         flip = np.array([-1.0 if self.mirror else 1.0, -1.0])
-        return points * flip * self.scale + self.offset
+        return np.asarray(points * flip * self.scale + self.offset, np.float64)
 
 
 def _mask(pieces: Sequence[Points], fit: _Fit, shape: tuple[int, int]) -> tuple[slice, slice, Alpha]:
@@ -169,7 +169,8 @@ def _away(mask: Alpha, step: Points, soft: float) -> Alpha:
     """The band of a mask that its copy, moved by `step` pixels, does not cover."""
     moved = cv2.warpAffine(mask, np.array([[1, 0, step[0]], [0, 1, step[1]]], np.float32), mask.shape[::-1])
     size = max(int(soft) | 1, 1)
-    return cv2.subtract(mask, cv2.blur(moved, (size, size))) if size > 1 else cv2.subtract(mask, moved)
+    softened = cv2.blur(moved, (size, size)) if size > 1 else moved
+    return np.asarray(cv2.subtract(mask, softened), np.uint8)
 
 
 def _paint(canvas: NDArray[np.uint8], mask: Alpha, colour: Colour, opacity: float, gradient: float) -> None:
@@ -188,7 +189,7 @@ def _draw(shape: Shape, canvas: NDArray[np.uint8], fit: _Fit) -> None:
         limit = np.zeros(canvas.shape[:2], np.uint8)
         other_rows, other_columns, other = _mask(shape.within, fit, canvas.shape[:2])
         limit[other_rows, other_columns] = other
-        mask = cv2.min(mask, np.ascontiguousarray(limit[rows, columns]))
+        mask = np.minimum(mask, limit[rows, columns])
     part = np.ascontiguousarray(canvas[rows, columns])
     _paint(part, mask, shape.colour, shape.opacity, 0.025 if shape.shade else 0.0)
     away = np.array([LIGHT[0], -LIGHT[1]]) * fit.scale
