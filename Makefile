@@ -4,6 +4,9 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STORY  ?= 해질녘 바닷가를 걷는 여자, 카메라가 천천히 다가간다
 
+# Trust what this machine trusts (company proxies), as pip does.
+export UV_SYSTEM_CERTS := true
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo ui test check format bench docs clean
 
