@@ -148,7 +148,7 @@ def arm_angles(look: Look, arms: tuple[tuple[float, float], tuple[float, float]]
             angles[1] = (upper, lower)
             angles[0] = (-112, -172) if look.pose == "wave" else angles[0]
     if "book" in look.accessories and not look.held and look.pose not in ("wave", "spread", "dance", "run"):
-        angles = [(8, 96), (20, 92)] if side else [(-14, 98), (14, -98)]
+        angles = [(10, 100), (16, 98)] if side else [(-14, 98), (14, -98)]
     if "guitar" in look.accessories and look.pose not in ("wave", "spread"):
         angles = [(-22, 78), (34, 112)] if side else [(-26, 76), (38, 118)]
     if "camera" in look.accessories and look.pose not in ("wave", "spread", "dance", "run"):
@@ -178,7 +178,8 @@ def skeleton_of(look: Look) -> Skeleton:
     hips, knees, ankles = [], [], []
     for sign, (thigh_turn, shin_turn) in zip((-1, 1), legs, strict=True):
         hip = pelvis + (sign * (build.hip - build.leg_radii[0]) * narrow, -1.0)
-        thigh, shin = thigh_turn * stride, shin_turn * stride
+        astride = 3.5 * sign * (1 - turn) if look.full == "spacesuit" else 0.0
+        thigh, shin = thigh_turn * stride + astride, shin_turn * stride + astride
         long = build.thigh * (0.38 if pose == "sit" and view == "front" else 1)
         knee = hip + long * heading(thigh)
         hips.append(hip)

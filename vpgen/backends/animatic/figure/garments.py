@@ -190,7 +190,7 @@ def _coat(look: Look, bones: Skeleton, kind: str, colour: Colour) -> list[Shape]
     """Coat or raincoat: bodice and skirt in one piece, and what closes it."""
     b, back = bones.build, look.view == "back"
     cloth, folds = skirt(look, bones, colour, kind, b.waist_y + 1, 2.0 if kind == "coat" else 3.2)
-    whole = merged(bodice(bones, b.hip_y, 1.1, colour), cloth)
+    whole = merged(bodice(bones, b.waist_y - 1.5, 1.1, colour), cloth)
     shapes = [whole, *folds]
     dark = darker(colour, 0.22)
     if kind == "coat" and look.variant < 0.65:

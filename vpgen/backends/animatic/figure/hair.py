@@ -101,7 +101,8 @@ def cap(head: Head) -> list[Shape]:
     if not look.feminine and style == "short":
         outer[4:7, 1] += 0.03
     outer[:, 0] -= 0.06 * t * (outer[:, 0] < 0)
-    outer[-3:, 0] -= 0.05 * t
+    if t:
+        outer = np.concatenate([outer[:-2], [(0.4, 0.16)]])
     inner = _TURNED["bangs" if line == "bangs" else "sweep"] if t else _HAIRLINES[line]
     top = head.blob(np.concatenate([outer, inner]), hair, shade=0.09, rim=0.0)
     shapes = [top]

@@ -215,8 +215,10 @@ def _book(look: Look, bones: Skeleton) -> list[Shape]:
     cover, paper = look.colours["book"], (250, 246, 238)
     middle = (bones.wrists[0] + bones.wrists[1]) / 2
     if bones.turn:
-        page = middle + (3.6, 2.6) + pts("0,-2.6 5.2,1.8 4.4,6 -.6,1.4")
-        return [polygon(page - 0.5, cover), polygon(page, paper, shade=0.4)]
+        spine = middle + (2.0, 0.4)
+        near, far = spine + pts("0,0 5.6,2.2 6.6,8 1,6.4"), spine + pts("0,0 -3.8,3.4 -3,9.4 1,6.4")
+        backs = [polygon(far - 0.4, darker(cover)), polygon(near + (0.5, -0.5), cover)]
+        return [*backs, polygon(far, darker(paper, 0.1)), polygon(near, paper)]
     outline, centre = pts("0,-3.4 5.6,-2.6 5.6,4.2 0,3.2"), middle + (0, 2.4)
     sides = [polygon(centre + outline * (s, 1), tone) for s, tone in ((-1, lighter(cover, 0.12)), (1, cover))]
     return [*sides, tube(list(centre + pts("-5.4,4.4 0,3.3 5.4,4.4")), [0.45] * 3, paper, shade=0)]

@@ -164,8 +164,8 @@ def leg(look: Look, bones: Skeleton, i: int) -> list[Shape]:
     shadow = 0.17 if bones.turn and i == 1 else 0.0
     if look.full == "spacesuit":
         white = darker(look.colours["spacesuit"], shadow / 2)
-        rings = [_band(knee, ankle, t, radii[2] + 2.0, 1.3, darker(white, 0.2)) for t in (0.0, 0.2)]
-        return [_limb(joints, radii, white, ease=(2.0, 2.0, 2.0, 2.0, 2.0)), *rings]
+        rings = [_band(knee, ankle, t, radii[2] + 1.6, 1.3, darker(white, 0.2)) for t in (0.0, 0.2)]
+        return [_limb(joints, radii, white, ease=(1.2, 1.3, 1.5, 1.6, 1.6)), *rings]
     if look.who == "robot":
         metal = darker(look.colours["robot"], shadow)
         cap = ellipse(knee, (radii[2] + 0.5,) * 2, darker(metal, 0.35), shade=0.6)

@@ -27,7 +27,7 @@ def _hanbok(look: Look, bones: Skeleton, colour: Colour) -> list[Shape]:
         shapes = [cloth, *folds, jacket]
     else:
         cloth, folds = skirt(look, bones, colour, "coat", b.waist_y + 2, 3.4)
-        shapes = [merged(bodice(bones, b.hip_y, 1.2, colour), cloth), *folds]
+        shapes = [merged(bodice(bones, b.waist_y - 1.5, 1.2, colour), cloth), *folds]
     if look.view == "back":
         return shapes
     for line in ("1.9,2.4 -.9,-7", "-1.9,2.4 .9,-7"):
@@ -43,7 +43,7 @@ def _kimono(look: Look, bones: Skeleton, colour: Colour) -> list[Shape]:
     """A straight robe with a crossed collar and a wide sash (obi)."""
     b, accent = bones.build, look.colours["accent"]
     cloth, folds = skirt(look, bones, colour, "kimono", b.waist_y + 1, 1.2)
-    whole = merged(bodice(bones, b.hip_y, 0.8, colour), cloth)
+    whole = merged(bodice(bones, b.waist_y - 1.5, 0.8, colour), cloth)
     sash = [bones.torso(x, b.waist_y + 1.5) for x in (-15, 15)]
     shapes = [whole, *folds[1:2]]
     shapes += [
