@@ -108,12 +108,12 @@ def _postpone(runtime: Runtime, reason: str) -> None:
 def _client(runtime: Runtime) -> MlflowClient:
     for name, value in (("MLFLOW_HTTP_REQUEST_TIMEOUT", "10"), ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")):
         os.environ.setdefault(name, value)
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.ERROR)
     try:
         from mlflow import MlflowClient  # seconds to import, and not part of a plain install
     except ImportError:
         raise VpgenError("MLflow is not installed", remedy="pip install 'vpgen[track]'") from None
+    for name in ("mlflow", "alembic"):  # after the import: it sets levels of its own
+        logging.getLogger(name).setLevel(logging.ERROR)
     return MlflowClient(tracking_uri=runtime.settings.resolved_tracking)
 
 
