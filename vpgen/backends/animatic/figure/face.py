@@ -138,7 +138,8 @@ def neck(head: Head, bones: Skeleton) -> list[Shape]:
     base = bones.torso(0, build.shoulder_y - 1.5)
     top = head.at((-0.06 * head.turn, -0.2))[0]
     r = width * build.head
-    skin = tube([base, (base + top) / 2, top], [r * 1.12, r * 0.95, r], head.skin, shade=0)
+    tone = darker(head.look.colours["robot"], 0.35) if head.look.who == "robot" else head.skin
+    skin = tube([base, (base + top) / 2, top], [r * 1.12, r * 0.95, r], tone, shade=0)
     chin = head.blob(skull(head.turn) * 0.98 + (0.03, -0.09), darker(head.skin, 0.26), shade=0).clipped(skin)
     return [skin] if head.back else [skin, chin]
 

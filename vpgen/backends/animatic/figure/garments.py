@@ -85,7 +85,7 @@ def trousers_seat(look: Look, bones: Skeleton) -> list[Shape]:
     """What joins the legs of trousers below the waist."""
     b = bones.build
     h, w = bones.hip_half + 0.25, bones.waist_half + 0.3
-    half = [(w, b.waist_y - 3), (h, b.hip_y), (h * 0.82, b.hip_y - 4)]
+    half = [(w * 0.92, b.hip_y + 5), (h - 0.2, b.hip_y), (h * 0.82, b.hip_y - 4)]
     outline = [*half, (0, b.hip_y - 5.2), *((-x, y) for x, y in half[::-1])]
     return [blob([bones.torso(x, y) for x, y in outline], look.colours["bottom"], shade=0.9)]
 

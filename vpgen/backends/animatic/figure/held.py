@@ -130,10 +130,7 @@ def _suitcase(look: Look, bones: Skeleton) -> list[Shape]:
     """A suitcase with straps and brass locks, hanging from the hand."""
     grip, colour = _grip(look, bones), look.colours["suitcase"]
     low = -min(22.8, grip[1] - 1.5)
-    corners = np.array([(-9, -2.8), (9, -2.8), (9, low), (-9, low)])
-    rounded = [corner * f for corner in corners - (0, low / 2 - 1.4) for f in ((0.96, 1.0), (1.0, 0.96))]
-    turned = [rounded[n] for n in (1, 0, 2, 3, 5, 4, 6, 7)]
-    case = blob([grip + (0, low / 2 - 1.4) + p for p in turned], colour, shade=1.4)
+    case = polygon([grip + p for p in ((-9, -2.8), (9, -2.8), (9, low), (-9, low))], colour, shade=1.4)
     handle = tube([grip + p for p in pts("-2.6,-2.8 -2,0 2,0 2.6,-2.8")], [0.55] * 4, darker(colour, 0.4), shade=0)
     shapes = [handle, case]
     for x in (-5, 5):

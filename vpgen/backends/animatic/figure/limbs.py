@@ -154,7 +154,9 @@ def foot(look: Look, bones: Skeleton, i: int) -> list[Shape]:
 
 def bare_legged(look: Look) -> bool:
     """Do the legs show?"""
-    return look.full in ("dress", "hanbok", "kimono") or (look.full is None and look.bottom in ("skirt", "shorts"))
+    if look.full == "hanbok":
+        return look.feminine
+    return look.full in ("dress", "kimono") or (look.full is None and look.bottom in ("skirt", "shorts"))
 
 
 def leg(look: Look, bones: Skeleton, i: int) -> list[Shape]:
@@ -175,7 +177,7 @@ def leg(look: Look, bones: Skeleton, i: int) -> list[Shape]:
         shapes = [_limb(joints, radii, darker(look.colours["skin"], shadow * 0.7))]
         if look.bottom == "shorts" and look.full is None:
             spine = [hip, between(hip, knee, 0.4), between(hip, knee, 0.78)]
-            shapes.append(tube(spine, [radii[0] + 0.5, radii[1] + 1.0, radii[2] + 1.7], colour, flat=True))
+            shapes.append(tube(spine, [radii[0] + 0.3, radii[1] + 0.5, radii[2] + 1.1], colour, flat=True))
         elif (look.outer == "uniform" or look.age == "child") and sum(look.colours["shoes"]) < 500:
             sock = [between(knee, ankle, 0.74), between(knee, ankle, 0.9), ankle]
             shapes.append(tube(sock, [radii[3] - 0.25, radii[4] + 0.45, radii[4] + 0.2], (246, 244, 240), shade=0.6))

@@ -16,7 +16,7 @@ BOTTOMS = ("skirt", "jeans", "shorts", "trousers")
 HELD = ("umbrella", "balloon", "lantern", "bouquet", "phone", "cup", "sword", "suitcase", "handbag", "cane")
 """What occupies one hand, most telling first."""
 _OWN_COLOUR = {
-    "raincoat": "yellow", "suit": "navy", "jeans": "blue", "uniform": "navy", "spacesuit": "white", "robot": "silver",
+    "raincoat": "yellow", "suit": "navy", "jeans": "denim", "uniform": "navy", "spacesuit": "white", "robot": "silver",
     "umbrella": "red", "balloon": "red", "straw_hat": "mustard", "crown": "gold", "lantern": "orange", "book": "burgundy",
     "guitar": "orange", "camera": "black", "suitcase": "brown", "handbag": "brown", "headphones": "black",
     "bouquet": "pink", "phone": "black", "cup": "cream", "sword": "silver", "cane": "brown", "glasses": "black",
@@ -90,13 +90,13 @@ def _view(reading: Reading, pose: str, rng: np.random.Generator) -> tuple[str, b
 
 
 def _pose(reading: Reading, rng: np.random.Generator) -> str:
-    pose = reading.pose or "stand"
-    if pose in ("gaze", "stand", "walk") and reading.facing == "toward" and pose == "gaze":
-        pose = "stand"
-    lucky = rng.random()
-    if reading.pose is None and reading.facing is None and not reading.accessories and lucky < 0.3:
-        pose = "walk"
-    return pose
+    """The pose named, else standing; somebody with nothing in hand may as well walk."""
+    lucky = bool(rng.random() < 0.3)
+    if reading.pose == "gaze" and reading.facing == "toward":
+        return "stand"
+    if reading.pose is None and reading.facing is None and not reading.accessories and lucky:
+        return "walk"
+    return reading.pose or "stand"
 
 
 def _outfit(reading: Reading, who: str, *, feminine: bool, rng: np.random.Generator) -> dict[str, str | None]:
@@ -114,8 +114,8 @@ def _outfit(reading: Reading, who: str, *, feminine: bool, rng: np.random.Genera
             full = "dress"
         elif chance[0] < 0.75:
             outer = ("coat", "hoodie", "jacket")[int(chance[1] * 3)]
-    if full == "dress" and top:
-        full = None if bottom else full
+    if full == "dress" and top and bottom:
+        full = None
     top = top or ("shirt" if outer == "suit" else ("tshirt", "sweater", "shirt")[int(chance[2] * 3)])
     bottom = bottom or (
         "skirt" if feminine and (outer == "uniform" or chance[3] < 0.25) and outer != "suit" else "trousers"
@@ -153,7 +153,7 @@ def _palette(reading: Reading, outfit: dict[str, str | None], age: str, rng: np.
     }  # fmt: skip
     for slot in ("full", "outer", "top", "bottom"):
         garment = outfit[slot]
-        if garment in own and garment not in ("boots",):
+        if garment in own:
             colours[slot] = own[garment]
     main_slot = next(slot for slot in ("full", "outer", "top") if outfit[slot])
     if "clothes" in named:
@@ -169,9 +169,7 @@ def _palette(reading: Reading, outfit: dict[str, str | None], age: str, rng: np.
 
     tones = data["hair_swatch"]
     natural = ("black", "black", "brown", "black", "chestnut", "brown", "blond")[int(rng.integers(7))]
-    tone = tones["grey" if age == "elder" else reading.hair_colour or natural]
-    if reading.hair_colour:
-        tone = tones[reading.hair_colour]
+    tone = tones[reading.hair_colour or ("grey" if age == "elder" else natural)]
     if "hair" in reading.colours:
         word = reading.colours["hair"]
         tone = tones.get({"white": "grey", "gold": "blond", "yellow": "blond", "silver": "grey"}.get(word, word))

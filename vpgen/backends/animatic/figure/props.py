@@ -45,7 +45,7 @@ def _backpack(look: Look, bones: Skeleton) -> tuple[list[Shape], list[Shape], li
         sack = blob(at([(s + x, y) for x, y in bag]), colour, shade=1.4)
         return [blob(at([(s + x, y) for x, y in pouch]), trim, shade=0.6), sack], [tube(strap, [0.95] * 4, trim)], []
     sack = blob(both([(0.1, 4.2), (w * 0.82, 0.6), (w * 0.9, low)]), colour, shade=1.2)
-    lines = [[(s * w * 0.52, 0.9), (s * w * 0.56, -7), (s * (b.waist + 0.9), low + 1)] for s in (-1, 1)]
+    lines = [[(s * w * 0.4, 1.2), (s * w * 0.46, -7), (s * (b.waist + 0.9), low + 1)] for s in (-1, 1)]
     return [sack], [tube(at(line), [0.95, 0.95, 0.8], trim, shade=0.2) for line in lines], []
 
 
@@ -74,6 +74,7 @@ def _animal(look: Look, bones: Skeleton) -> list[Shape]:
     pale = lighter(colour, 0.55)
     s = 1.0 if dog else 0.8
     reach = np.array([*bones.ankles, *bones.knees])[:, 0]
+    reach = np.append(reach, (-12, 12)) if look.pose == "sit" else reach
     o = np.array([reach.min() - 14.0 * s if bones.turn else reach.max() + 15.0 * s, 0.0])
 
     def at(*points: tuple[float, float]) -> list[Points]:
