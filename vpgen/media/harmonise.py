@@ -24,7 +24,8 @@ def relight(rgb: RGB, alpha: Alpha, behind: RGB, scene: Scene, strength: float) 
 
     Exposure follows the scene's light (power 0.6) and a little the background's own brightness (power 0.2); white
     balance is a von Kries gain towards the colour of light and surroundings (power 0.5): enough to belong, not
-    enough to turn a face blue. The side towards the light is lifted, the far side lowered, by at most 15 %. `strength` 0 to 1.
+    enough to turn a face blue. The side towards the light is lifted, the far side lowered, by at most 15 %.
+    `strength` is 0 to 1.
     """
     linear = to_linear(rgb)
     weight = np.asarray(alpha / np.float32(255), np.float32)

@@ -11,6 +11,9 @@ from vpgen.media.scene import to_linear, to_srgb
 
 Float = NDArray[np.float32]
 
+SMOOTHNESS = 0.1
+"""How much foreground and background prefer their neighbours' colours to explaining the pixel."""
+
 
 def guided(guide: Float, source: Float, radius: int, eps: float, working_side: int = 384) -> Float:
     """`source` (h, w) with its edges moved onto those of `guide` (h, w, 3), both 0 to 1.
@@ -43,26 +46,33 @@ def guided(guide: Float, source: Float, radius: int, eps: float, working_side: i
 def foreground_colours(rgb: RGB, alpha: Float) -> RGB:
     """The colours the foreground would have alone: no tint of the old background where alpha is partial.
 
-    Blur-fusion, twice, with a wide and a narrow window: Forte, "Approximate Fast Foreground Colour
-    Estimation", ICIP 2021, eq. 4-7, but weighted by the cube of alpha, because a pixel that is mostly background
-    says little about the foreground. Where alpha is 0 the nearest foreground colour is spread, so that
-    scaling a cut-out never pulls in the old background. In linear light, where a lens mixes the two.
+    Multi-level estimation after Germer, Uelwer, Conrad and Harmeling, "Fast Multi-Level Foreground Estimation",
+    ICPR 2020: from one pixel up to the full size, foreground F and background B are pulled towards their
+    neighbours' mean and then, by least squares, towards I = a F + (1 - a) B. Their gradient-dependent weight is a
+    constant here, which makes each sweep a box blur and a few products. In linear light, where a lens mixes.
+    Where alpha is 0 the nearest foreground colours spread, so that scaling a cut-out never pulls in the old
+    background.
     """
     image = to_linear(rgb)
-    a = alpha[..., None].astype(np.float32)
-    wide = max(9, round(min(alpha.shape) / 12) | 1)
-    fore, back = image, image
-    for window in (wide, 7):
-        fore, back = _fuse(image, fore, back, a, window)
-    return np.where(a >= 1, rgb, (to_srgb(fore) + 0.5).astype(np.uint8))
+    height, width = alpha.shape
+    levels = int(np.ceil(np.log2(max(height, width))))
+    fore = back = image.mean(axis=(0, 1), keepdims=True)
+    for level in range(levels + 1):
+        scale = 2.0 ** (level - levels)
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        i, a = (_resized(plane, size, cv2.INTER_AREA) for plane in (image, alpha))
+        fore, back = (_resized(plane, size, cv2.INTER_LINEAR) for plane in (fore, back))
+        weight = 1 / (a * a + (1 - a) ** 2 + SMOOTHNESS)
+        fore_weight, back_weight = a * weight, (1 - a) * weight
+        for _ in range(10 if max(size) <= 64 else 2 if level < levels else 1):
+            fore, back = (np.asarray(cv2.blur(plane, (3, 3)), np.float32).reshape(i.shape) for plane in (fore, back))
+            missing = i - back - a * (fore - back)
+            fore = np.clip(fore + fore_weight * missing, 0, 1)
+            back = np.clip(back + back_weight * missing, 0, 1)
+    return np.where(alpha[..., None] >= 1, rgb, (to_srgb(fore) + 0.5).astype(np.uint8))
 
 
-def _fuse(image: Float, fore: Float, back: Float, a: Float, window: int) -> tuple[Float, Float]:
-    def blur(plane: Float) -> Float:
-        return np.asarray(cv2.blur(plane, (window, window)), np.float32).reshape(plane.shape)
-
-    eps = 1e-4
-    sure_fore, sure_back = a**3, (1 - a) ** 3
-    f = (blur(fore * sure_fore) + eps * fore) / (blur(sure_fore) + eps)
-    b = (blur(back * sure_back) + eps * back) / (blur(sure_back) + eps)
-    return np.clip(f + a * (image - a * f - (1 - a) * b), 0, 1), b
+def _resized(plane: Float, size: tuple[int, int], how: int) -> Float:
+    """The plane at (width, height), always with a channel axis, which OpenCV drops when it is one long."""
+    resized = np.asarray(cv2.resize(plane, size, interpolation=how), np.float32)
+    return resized.reshape(size[1], size[0], -1)

@@ -41,7 +41,8 @@ def estimate_scene(rgb: RGB) -> Scene:
 
     `light_rgb` is the mean of the lights (nearer to the 97th percentile of luminance than to the 60th),
     `ambient_rgb` of what lies between the 10th and the 60th, both averaged in linear light; the light comes
-    from where the lights lie, and is as hard as they are brighter than the rest. The horizon is the row that best parts the picture into two colours
+    from where the lights lie, and is as hard as they are brighter than the rest.
+    The horizon is the row that best parts the picture into two colours
     (least squares over the rows' means), or the middle when no row parts it well.
     """
     small = cv2.resize(rgb, (96, 64), interpolation=cv2.INTER_AREA)

@@ -77,19 +77,22 @@ class PersonMatting:
         if still.alpha is not None:
             return _already_cut(still)
         coarse, box = find_person(still.rgb)
-        alpha_crop: Float
         work.progress(0.4, "refining the edge")
         x0, y0, x1, y1 = box
         crop = np.ascontiguousarray(still.rgb[y0:y1, x0:x1])
-        if self.params.refine == "closed-form":
-            alpha_crop, colours = _closed_form(crop, coarse)
-        else:
-            alpha_crop = coarse if self.params.refine == "none" else _refine(crop, coarse)
-            colours = foreground_colours(crop, alpha_crop)
+        match self.params.refine:
+            case "none":
+                fine = coarse
+            case "guided":
+                fine = _refine(crop, coarse)
+            case "closed-form":
+                fine = _closed_form(crop, coarse)
+        work.progress(0.6, "finding the person's own colours")
+        colours = foreground_colours(crop, fine)
         alpha = np.zeros(still.rgb.shape[:2], np.uint8)
-        alpha[y0:y1, x0:x1] = np.round(alpha_crop * 255)
+        alpha[y0:y1, x0:x1] = np.round(fine * 255)
         rgb = np.zeros_like(still.rgb)
-        rgb[:] = np.average(colours, axis=(0, 1), weights=alpha_crop + 1e-6).astype(np.uint8)
+        rgb[:] = np.average(colours, axis=(0, 1), weights=fine + 1e-6).astype(np.uint8)
         rgb[y0:y1, x0:x1] = colours
         return Still(rgb=rgb, alpha=alpha, scene=still.scene)
 
@@ -221,10 +224,10 @@ def _refine(rgb: RGB, mask: Float) -> Float:
     return np.where(inside, 1, np.where(outside, 0, alpha)).astype(np.float32)
 
 
-def _closed_form(rgb: RGB, mask: Float) -> tuple[Float, RGB]:
-    """Levin, Lischinski and Weiss 2008 for alpha, Germer et al. 2020 for the colours, both by pymatting."""
+def _closed_form(rgb: RGB, mask: Float) -> Float:
+    """Levin, Lischinski and Weiss, "A Closed-Form Solution to Natural Image Matting", TPAMI 2008, by pymatting."""
     try:
-        from pymatting import estimate_alpha_cf, estimate_foreground_ml  # compiles for a minute once
+        from pymatting import estimate_alpha_cf  # compiles for a minute once
     except ImportError as error:
         raise MissingDependency(
             "refine: closed-form needs pymatting", remedy="pip install 'vpgen[neural]', or set refine: guided"
@@ -237,9 +240,7 @@ def _closed_form(rgb: RGB, mask: Float) -> tuple[Float, RGB]:
     small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA).astype(np.float64) / 255
     solved = estimate_alpha_cf(small, cv2.resize(trimap, size, interpolation=cv2.INTER_NEAREST).astype(np.float64))
     alpha = np.clip(cv2.resize(solved.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC), 0, 1)
-    alpha = np.where(inside, 1, np.where(outside, 0, alpha)).astype(np.float32)
-    colours = estimate_foreground_ml(rgb.astype(np.float32) / 255, alpha)
-    return alpha, np.clip(colours * 255 + 0.5, 0, 255).astype(np.uint8)
+    return np.where(inside, 1, np.where(outside, 0, alpha)).astype(np.float32)
 
 
 def _already_cut(still: Still) -> Still:
