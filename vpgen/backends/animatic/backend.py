@@ -12,7 +12,7 @@ from vpgen.backends.animatic.figure import draw_figure
 from vpgen.clip import Still, Value
 from vpgen.stages import BackgroundRequest, CharacterRequest, Readiness, Usage, Work
 
-_CPU_SECONDS_PER_MEGAPIXEL = {"character": Decimal("0.3"), "background": Decimal("0.6")}
+_CPU_SECONDS_PER_MEGAPIXEL = {"character": Decimal("0.1"), "background": Decimal("0.6")}
 
 
 class AnimaticParams(Value):

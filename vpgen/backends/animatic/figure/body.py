@@ -203,7 +203,7 @@ def skeleton_of(look: Look) -> Skeleton:
         elbows.append(elbow)
         wrists.append(elbow + build.forearm * heading(low - tilt * 0.5))
     stoop = (1.6 if turn else 0.0) * (look.age == "elder")
-    head = upper(0.9 * turn + stoop, 100 - build.head / 2)
+    head = upper(0.9 * turn + stoop, 100 - 0.55 * build.head)
     return Skeleton(
         build, turn, tilt, pelvis, head, (shoulders[0], shoulders[1]), (elbows[0], elbows[1]), (wrists[0], wrists[1]),
         (hips[0] + drop, hips[1] + drop), (knees[0] + drop, knees[1] + drop), (ankles[0] + drop, ankles[1] + drop), feet,

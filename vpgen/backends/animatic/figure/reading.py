@@ -54,7 +54,7 @@ def lexicon() -> dict[str, Any]:
 def _expression(term: str) -> str:
     """A term as a regular expression that respects how its language joins words."""
     english = term.isascii()
-    gap, space = (r"(?:[\w'-]+\s+){0,2}?", r"\s+") if english else (r"(?:[가-힣]+\s+){0,2}?", r"\s*")
+    gap, space = (r"(?:[\w'-]+\s+){0,3}?", r"\s+") if english else (r"(?:[가-힣]+\s+){0,3}?", r"\s*")
     pieces = [re.escape(piece.strip()).replace(r"\ ", space) for piece in term.split(" ~ ")]
     words = (space + gap).join(pieces)
     if english:
