@@ -172,7 +172,7 @@ def test_the_shadow_falls_away_from_the_light(x: float, tmp_path: Path) -> None:
 
 
 def test_no_halo(tmp_path: Path) -> None:
-    """A dark, soft-edged person filmed before white and moved to black keeps an edge within a few code values.
+    """A dark, soft-edged person filmed before white and moved to black keeps an edge within two code values.
 
     The truth is the foreground blended in linear light over the new place; the naive way, pasting the photo's own
     pixels with the alpha, is far off.
@@ -205,8 +205,8 @@ def test_no_halo(tmp_path: Path) -> None:
         return float(np.abs(got - truth)[ring].mean())
 
     ours, naive = edge_error(foreground_colours(photo, a[..., 0]), careful=True), edge_error(photo, careful=False)
-    assert ours < 6, f"{ours:.1f} against {naive:.1f}"
-    assert naive > 4 * ours
+    assert ours < 2, f"{ours:.1f} against {naive:.1f}"
+    assert naive > 10 * ours
 
 
 def test_refuses_a_person_without_alpha_or_with_an_empty_one(tmp_path: Path) -> None:
