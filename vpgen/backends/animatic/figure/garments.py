@@ -242,10 +242,10 @@ def everyday(look: Look, bones: Skeleton) -> list[Shape]:
     shapes: list[Shape] = []
     if look.full == "dress":
         shapes += _dress(look, bones, colours["full"])
-    elif look.bottom == "skirt":
+    elif look.bottom == "skirt" and look.outer not in ("coat", "raincoat"):
         cloth, folds = skirt(look, bones, colours["bottom"], "skirt", bones.build.waist_y - 1, 3.4)
         shapes += [cloth, *folds]
-    else:
+    elif look.bottom != "skirt":
         shapes += trousers_seat(look, bones)
     if look.outer in ("coat", "raincoat"):
         return [*shapes, *_coat(look, bones, look.outer, colours["outer"])]

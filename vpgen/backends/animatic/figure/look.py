@@ -165,18 +165,21 @@ def _palette(reading: Reading, outfit: dict[str, str | None], age: str, rng: np.
     colours.update({key: value for key, value in named.items() if key not in ("hair", "clothes")})
     if outfit["outer"] == "suit" and outfit["bottom"] not in named:
         colours["bottom"] = colours["outer"]
+        colours["shoes"] = named.get("shoes", darker(swatch["brown"], 0.5))
     colours["shoes"] = named.get("boots", own["boots"]) if "boots" in reading.garments else colours["shoes"]
 
     tones = data["hair_swatch"]
-    natural = ("black", "black", "brown", "black", "chestnut", "brown", "blond")[int(rng.integers(7))]
+    depth = int(rng.choice(5, p=[0.3, 0.33, 0.2, 0.1, 0.07]))
+    colours["skin"] = tuple(data["skin"][depth])
+    natural = ("black", "black", "brown", "black", "chestnut", "brown", "blond")[
+        int(rng.integers(7 if depth < 3 else 4))
+    ]
     tone = tones[reading.hair_colour or ("grey" if age == "elder" else natural)]
     if "hair" in reading.colours:
         word = reading.colours["hair"]
         tone = tones.get({"white": "grey", "gold": "blond", "yellow": "blond", "silver": "grey"}.get(word, word))
         tone = tone or swatch[word]
     colours["hair"] = tuple(tone)
-    skins = data["skin"]
-    colours["skin"] = tuple(skins[int(rng.choice(len(skins), p=[0.3, 0.33, 0.2, 0.1, 0.07]))])
     return colours
 
 
