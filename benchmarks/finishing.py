@@ -88,7 +88,9 @@ def opencv_script(path: Path) -> None:
             for picture, depth in ((back.rgba[..., :3], 6.0), (person.rgba[..., :3], 1.0), (alpha, 1.0)):
                 scale, x, y = place(pose_at(MOVES, t), depth, SIZE[0] / SIZE[1])
                 s = scale * 1.08
-                matrix = np.array([[s, 0, SIZE[0] * (0.5 + x) - s * SIZE[0] / 2], [0, s, SIZE[1] * (0.5 + y) - s * SIZE[1] / 2]])
+                matrix = np.array(
+                    [[s, 0, SIZE[0] * (0.5 + x) - s * SIZE[0] / 2], [0, s, SIZE[1] * (0.5 + y) - s * SIZE[1] / 2]]
+                )
                 frames.append(cv2.warpAffine(picture, matrix, SIZE, flags=cv2.INTER_LINEAR))
             a = frames[2][..., None]
             mixed = (frames[1].astype(np.float32) * a + frames[0].astype(np.float32) * (1 - a)).astype(np.uint8)
@@ -97,7 +99,7 @@ def opencv_script(path: Path) -> None:
 
 
 def zoompan(path: Path) -> None:
-    """ffmpeg's own graph: zoompan on the background, overlay of the person."""
+    """Ffmpeg's own graph: zoompan on the background, overlay of the person."""
     import imageio_ffmpeg
 
     back, person = scene_layers()
@@ -145,8 +147,6 @@ def main() -> None:
     """Measure everybody and print one table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--only", choices=["encode only", "ours", "OpenCV script", "ffmpeg zoompan", "MoviePy 2"], help=argparse.SUPPRESS)
-    parser.add_argument("--to", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     peers: dict[str, Callable[[Path], object]] = {"ours": ours, "OpenCV script": opencv_script}
     if find_spec("imageio_ffmpeg"):
@@ -155,9 +155,6 @@ def main() -> None:
         peers["MoviePy 2"] = moviepy
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        if options.only:
-            peers[options.only](options.to)
-            return
         ours(folder / "floor.mp4")
         frames = list(decode(folder / "floor.mp4").open())
         every = {"encode only": encode_only(frames), **peers}

@@ -83,7 +83,7 @@ def _steps(count: int, *, fresh: bool) -> float:
 
 async def _run_steps(count: int, *, fresh: bool, around=None) -> float:
     global _COUNT  # noqa: PLW0603  # each fresh measurement needs stories that were never told
-    from conftest import write_toy_config
+    from toy_config import write_toy_config
 
     from vpgen.config import load_config
     from vpgen.events import silent

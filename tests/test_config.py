@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from conftest import write_toy_config
+from toy_config import write_toy_config
 
 from vpgen.config import load_config, shipped
 from vpgen.errors import ConfigError, NotFound

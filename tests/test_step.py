@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from conftest import write_toy_config
+from toy_config import write_toy_config
 
 from vpgen.clip import Prompt
 from vpgen.config import load_config

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import write_toy_config
+from toy_config import write_toy_config
 
 import vpgen
 from vpgen import studio

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import write_toy_config
+from toy_config import write_toy_config
 
 from vpgen import studio
 from vpgen.config import PipelineConfig, load_config
