@@ -157,6 +157,8 @@ def test_ctrl_c_exits_130_and_says_what_is_kept(tmp_path: Path, toy_log: Path) -
     process = subprocess.Popen(
         [VPGEN, "preview", "a woman by the sea", "--config", str(path)],
         env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        # A shell that runs tests in the background has its children ignore Ctrl-C; a person's does not.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  # this test has no threads
     )  # fmt: skip
     while "animate" not in (toy_log.read_text() if toy_log.exists() else ""):
         assert process.poll() is None

