@@ -9,6 +9,7 @@ import pytest
 
 from vpgen.backends.parallax import Parallax, ParallaxParams
 from vpgen.clip import ClipSpec, Layer, Prompt, Scene, Still
+from vpgen.media.color import as_pixels
 from vpgen.stages import AnimateRequest, Ref, Work
 
 SIZE = (320, 180)
@@ -34,7 +35,8 @@ def frames(
     spec = spec or ClipSpec(size=SIZE, fps=6, seconds=1)
     prompt = Prompt(character="", background="", motion=motion)
     request = AnimateRequest(Ref("k", lambda: picture or still()), prompt, seed, spec)
-    return list(Parallax(ParallaxParams.model_validate(params)).animate(request, Work(dir=Path())).open())
+    animated = Parallax(ParallaxParams.model_validate(params)).animate(request, Work(dir=Path()))
+    return list(as_pixels(animated, "rgb24").open())
 
 
 def centre(frame: np.ndarray) -> tuple[float, float, float]:

@@ -6,13 +6,15 @@ Everything is a function of the clock in seconds and the seed, so a moment looks
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vpgen.clip import RGB, Scene
+from vpgen.clip import Scene
+from vpgen.media.color import convert
 
 WATER = {"sea", "water", "river", "lake", "reflection"}
 FLICKER = {"stars": (0.35, 0.9), "lights": (0.12, 0.5)}
@@ -37,27 +39,33 @@ def sway(name: str, clock: float, canvas: tuple[int, int], ground: float, seed: 
 
 def stir(
     name: str,
-    rgba: NDArray[np.uint8],
+    part: NDArray[np.uint8],
+    black: int,
     clock: float,
     corner: tuple[int, int],
     frame: tuple[int, int],
     seed: int,
+    *,
+    covered: bool,
 ) -> NDArray[np.uint8]:
     """What moves inside a layer: waves on water, lights that come and go. Works on the part that is in the frame.
 
-    `rgba` is premultiplied, `corner` its left and top in the frame, `frame` the frame's (width, height).
+    `part` is luma or chroma (height, width[, channels]), premultiplied, its alpha last when `covered`; `black` is
+    its value for black; `corner` its left and top in the frame, `frame` the frame's (width, height) in its pixels.
     """
     if name in WATER:
-        return _waves(rgba, clock, corner, frame)
+        return _waves(part, black, clock, corner, frame, covered=covered)
     if name in FLICKER:
         depth, rate = FLICKER[name]
-        return _twinkle(rgba, clock, corner, frame, seed, depth, rate)
-    return rgba
+        return _lit(part, black, _twinkle(part.shape[:2], clock, corner, frame, seed, depth, rate), covered=covered)
+    return part
 
 
-def _waves(rgba: NDArray[np.uint8], clock: float, corner: tuple[int, int], frame: tuple[int, int]) -> NDArray[np.uint8]:
+def _waves(
+    part: NDArray[np.uint8], black: int, clock: float, corner: tuple[int, int], frame: tuple[int, int], *, covered: bool
+) -> NDArray[np.uint8]:
     """Rows slide to and fro, farther toward the viewer, and their brightness runs in bands down the water."""
-    height, width = rgba.shape[:2]
+    height, width = part.shape[:2]
     rows = np.arange(height, dtype=np.float32)
     near = rows / max(1, height - 1)
     v = (rows + corner[1]) / frame[1]
@@ -71,21 +79,29 @@ def _waves(rgba: NDArray[np.uint8], clock: float, corner: tuple[int, int], frame
     )
     across = np.arange(width, dtype=np.float32)[None, :] + slide[:, None].astype(np.float32)
     down = np.repeat(rows[:, None], width, axis=1)
-    moved = cv2.remap(rgba, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    moved = np.asarray(cv2.remap(part, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
     gleam = 1 + 0.035 * np.sin(2 * math.pi * (v * 21 / (0.3 + near) - 0.38 * clock))
-    lit = np.clip(moved[..., :3] * gleam[:, None, None].astype(np.float32) + 0.5, 0, 255).astype(np.uint8)
-    return np.dstack([lit, moved[..., 3]])
+    return _lit(moved, black, np.repeat(gleam[:, None].astype(np.float32), width, axis=1), covered=covered)
+
+
+def _lit(part: NDArray[np.uint8], black: int, gain: NDArray[np.float32], *, covered: bool) -> NDArray[np.uint8]:
+    """Brighter or darker by `gain` (height, width): the distance from black grows, as it does for light."""
+    channels = cv2.split(part)
+    floor = channels[-1].astype(np.float32) * (black / 255) if covered else np.float32(black)
+    colours = channels[:-1] if covered else channels
+    lit = [np.clip(floor + (c - floor) * gain + 0.5, 0, 255).astype(np.uint8) for c in colours]
+    return np.asarray(cv2.merge([*lit, channels[-1]] if covered else lit), np.uint8).reshape(part.shape)
 
 
 def _twinkle(
-    rgba: NDArray[np.uint8],
+    shape: tuple[int, ...],
     clock: float,
     corner: tuple[int, int],
     frame: tuple[int, int],
     seed: int,
     depth: float,
     rate: float,
-) -> NDArray[np.uint8]:
+) -> NDArray[np.float32]:
     """Each patch of lights brightens and dims at its own time."""
     columns, lines = 48, 27
     random = np.random.default_rng(seed)
@@ -93,8 +109,7 @@ def _twinkle(
     speed = random.uniform(0.6, 1.4, (lines, columns)) * rate
     strength = (1 - depth * (0.5 + 0.5 * np.sin(2 * math.pi * speed * clock + phase))).astype(np.float32)
     whole = cv2.resize(strength, frame, interpolation=cv2.INTER_LINEAR)
-    part = whole[corner[1] : corner[1] + rgba.shape[0], corner[0] : corner[0] + rgba.shape[1]]
-    return np.asarray(rgba * part[..., None] + 0.5, np.uint8)
+    return np.asarray(whole[corner[1] : corner[1] + shape[0], corner[0] : corner[0] + shape[1]], np.float32)
 
 
 @dataclass(frozen=True)
@@ -119,8 +134,8 @@ class Weather:
         r, g, b = (int(c) for c in bright)
         return cls(scene.weather, seeds, size, (r, g, b))
 
-    def over(self, frame: RGB, clock: float) -> RGB:
-        """The frame with the weather at that moment drawn over it."""
+    def over(self, planes: Sequence[NDArray[np.uint8]], clock: float) -> None:
+        """Draw the weather at that moment over the Y, U and V planes of a frame, in place."""
         width, height = self.size
         cover = np.zeros((height, width), np.uint8)
         unit = height / 360
@@ -143,8 +158,12 @@ class Weather:
                     unit * near,
                     int(50 + 95 * near * (0.6 + 0.4 * weight)),
                 )
-        alpha = cover[..., None].astype(np.float32) / 255
-        return np.asarray(frame + (np.array(self.tint, np.float32) - frame) * alpha + 0.5, np.uint8)
+        tint = convert(np.full((2, 2, 3), self.tint, np.uint8), "rgb24", "yuv444p")[:, 0, 0]
+        for plane, value in zip(planes, tint.tolist(), strict=True):
+            if plane.shape != cover.shape:
+                cover = np.asarray(cv2.resize(cover, plane.shape[::-1], interpolation=cv2.INTER_AREA), np.uint8)
+            alpha = cover.astype(np.float32) / 255
+            plane[:] = (plane + (value - plane) * alpha + 0.5).astype(np.uint8)
 
 
 _SHIFT = 4
