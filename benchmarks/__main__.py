@@ -1,8 +1,9 @@
 """Everything that is measured, one table after the other: `python -m benchmarks`."""
 
-from benchmarks import finishing, overhead
+from benchmarks import finishing, interpolation, overhead, scoring
 
 if __name__ == "__main__":
-    overhead.main()
-    print()
-    finishing.main()
+    for benchmark in (overhead, finishing, interpolation, scoring):
+        print(benchmark.__doc__.splitlines()[0] if benchmark.__doc__ else "")
+        benchmark.main()
+        print()

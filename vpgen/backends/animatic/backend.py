@@ -23,7 +23,7 @@ class Animatic:
     """Draws characters and backgrounds as flat illustration."""
 
     name: ClassVar[str] = "animatic"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     stored: ClassVar[bool] = True
     Params: ClassVar[type[BaseModel]] = AnimaticParams
 

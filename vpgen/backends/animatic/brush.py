@@ -98,7 +98,12 @@ class Sheet:
         self.polygons([[(x0, y0), (x1, y0), (x1, y1), (x0, y1)] for x0, y0, x1, y1 in boxes], colour, below, alpha)
 
     def stroke(
-        self, points: Sequence[Point], width: float, colour: Colour, tip: float = 1.0, alpha: float = 1.0
+        self,
+        points: Sequence[Point] | NDArray[np.float64],
+        width: float,
+        colour: Colour,
+        tip: float = 1.0,
+        alpha: float = 1.0,
     ) -> None:
         """A line of that width, ending at `tip` times it."""
         self.polygon(ribbon(points, width, width * tip), colour, alpha=alpha)
@@ -141,7 +146,7 @@ class Sheet:
         part[..., 3:] = (total * 255 + 0.5).clip(0, 255)
 
 
-def ribbon(points: Sequence[Point], start: float, end: float) -> NDArray[np.float64]:
+def ribbon(points: Sequence[Point] | NDArray[np.float64], start: float, end: float) -> NDArray[np.float64]:
     """The outline of a line whose width runs from `start` to `end`."""
     line = np.asarray(points, np.float64)
     along = np.gradient(line, axis=0)

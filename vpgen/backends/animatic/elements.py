@@ -379,21 +379,20 @@ def props(stage: Stage, horizon: float, side: int) -> None:
         )
         sheet.stroke([(away, 0.16), (away, 0.12), (away, 0.08)], 0.004, shade(tone, 0.8), 0.5)
     if stage.has("windmill"):
-        sheet = stage.sheet("windmill", 6)
-        y = horizon + 0.02
-        wall = light.lit((238, 230, 214), 5)
+        # Nearer than the hills, and away from the lone tree.
+        sheet = stage.sheet("windmill", 3.2)
+        x, y, h = stage.aspect - away, 0.755, 0.36
+        wall = light.lit((238, 230, 214), 3)
         sheet.polygon(
-            [(away - 0.05, y), (away + 0.05, y), (away + 0.032, y - 0.2), (away - 0.032, y - 0.2)],
-            wall,
-            shade(wall, 0.85),
-        )
-        sheet.polygon([(away - 0.04, y - 0.2), (away + 0.04, y - 0.2), (away, y - 0.25)], light.lit((168, 84, 66), 5))
+            [(x - 0.075, y), (x + 0.075, y), (x + 0.048, y - h), (x - 0.048, y - h)], mix(wall, light.air, 0.1), shade(wall, 0.85)
+        )  # fmt: skip
+        sheet.polygon([(x - 0.06, y - h), (x + 0.06, y - h), (x, y - h - 0.075)], light.lit((168, 84, 66), 3))
+        sheet.rectangles([(x - 0.018, y - 0.075, x + 0.018, y)], light.lit((120, 84, 60), 3))
+        hub = np.array((x, y - h + 0.005))
         for turn in np.arange(4) * np.pi / 2 + 0.5:
-            tip = (away + 0.15 * np.cos(turn), y - 0.2 - 0.15 * np.sin(turn))
-            sheet.stroke(
-                [(away, y - 0.2), ((away + tip[0]) / 2, (y - 0.2 + tip[1]) / 2), tip],
-                0.008,
-                light.lit((120, 90, 70), 5),
-                3.2,
-                alpha=0.95,
-            )
+            along = np.array((np.cos(turn), -np.sin(turn)))
+            across = np.array((np.sin(turn), np.cos(turn)))
+            root, tip = hub + 0.05 * along, hub + 0.23 * along
+            sail = np.stack([root, tip, tip + 0.045 * across, root + 0.045 * across])
+            sheet.polygon(sail, light.lit((246, 240, 228), 3), alpha=0.92)
+            sheet.stroke(np.stack([hub, (hub + tip) / 2, tip]), 0.009, light.lit((110, 82, 64), 3))

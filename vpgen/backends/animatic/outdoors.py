@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from vpgen.backends.animatic.brush import Sheet, down_to, ridge, smooth
+from vpgen.backends.animatic.brush import Colour, Sheet, down_to, ridge, smooth
 from vpgen.backends.animatic.elements import GREENS, LEAVES, Stage, grass, hills, path, pines, sky, tree
 from vpgen.backends.animatic.light import mix, shade
+
+CROPS: dict[str, tuple[Colour, Colour, Colour, Colour]] = {
+    "wheat": ((226, 184, 92), (206, 158, 70), (244, 206, 112), (0, 0, 0)),
+    "lavender": ((134, 122, 150), (110, 140, 100), (152, 108, 206), (0, 0, 0)),
+    "sunflower": ((128, 158, 72), (92, 138, 66), (250, 200, 56), (108, 66, 38)),
+}
+"""What grows in rows: the field's colour from afar, stem, head, and the middle of a blossom."""
 
 
 def sea(stage: Stage) -> float:
@@ -231,14 +238,16 @@ def field(stage: Stage) -> float:
     sky(stage)
     hills(stage, 0.62, 0.10, (130, 158, 150), 14)
     hills(stage, 0.66, 0.09, (116, 164, 104) if not stage.white else (214, 224, 236), 8)
+    crop = next((name for name in CROPS if stage.has(name) and not stage.white), None)
+    tone = CROPS[crop][0] if crop else stage.green
     middle = stage.sheet("meadow", 4)
     line = ridge(stage.random, stage.aspect, 0.72, 0.06, 0.3)
-    lit = light.lit(stage.green, 3)
+    lit = light.lit(tone, 3)
     middle.polygon(down_to(line), mix(lit, light.light, 0.15), lit)
     at = stage.aspect * (0.22 if stage.sun[0] > stage.aspect / 2 else 0.78)
     tree(middle, stage, at, float(np.interp(at, line[:, 0], line[:, 1])) + 0.012, 0.34, 3)
     ground = stage.sheet("field", 1)
-    near = light.lit(stage.green, 1)
+    near = light.lit(tone, 1)
     base = ridge(stage.random, stage.aspect, 0.77, 0.025, 0.3)
     ground.polygon(down_to(base), mix(near, light.light, 0.12), shade(near, 0.84))
     for x in np.linspace(-1.2, stage.aspect + 1.2, 22):
@@ -249,10 +258,32 @@ def field(stage: Stage) -> float:
             alpha=0.55,
         )
     path(ground, stage, 0.765, (222, 198, 150) if not stage.white else (216, 224, 236), 0.5, 0.7)
-    _flowers(stage, ground, 170)
     front = stage.sheet("leaves", 0.75)
-    grass(front, stage, 1.03, 0.16, stage.green, 190, (0.42, stage.aspect - 0.42))
+    if crop:
+        _crop(stage, ground, front, crop)
+    else:
+        _flowers(stage, ground, 170)
+        grass(front, stage, 1.03, 0.16, stage.green, 190, (0.42, stage.aspect - 0.42))
     return 0.64
+
+
+def _crop(stage: Stage, ground: Sheet, front: Sheet, crop: str) -> None:
+    """Stems with ears or blossoms to both sides of the path, larger towards the viewer."""
+    _, stem, head, eye = CROPS[crop]
+    for sheet, low, count in ((ground, 0.79, 420), (front, 1.0, 90)):
+        spots = stage.random.uniform((-0.05, low), (stage.aspect + 0.05, 1.05), (count, 2))
+        spots = spots[np.abs(spots[:, 0] - stage.aspect / 2) > (0.16 + (spots[:, 1] - 0.78) * 0.9 if low < 1 else 0.5)]
+        for x, y in sorted(spots.tolist(), key=lambda spot: float(spot[1])):
+            size = 0.05 + 0.42 * (y - 0.78)
+            lean = stage.random.uniform(-0.08, 0.08) * size
+            top, tint = y - size, stage.random.uniform(0.86, 1.1)
+            sheet.stroke([(x, y), (x + lean * 0.3, y - size / 2), (x + lean, top)], 0.025 * size, stage.light.lit(shade(stem, tint), 1))  # fmt: skip
+            colour = stage.light.lit(shade(head, tint), 1)
+            if crop == "sunflower":
+                sheet.ellipses([(x + lean, top, 0.20 * size, 0.18 * size)], colour)
+                sheet.ellipses([(x + lean, top, 0.09 * size, 0.08 * size)], stage.light.lit(eye, 1))
+            else:
+                sheet.ellipses([(x + lean, top + 0.05 * size, 0.045 * size, 0.20 * size)], colour)
 
 
 def river(stage: Stage) -> float:

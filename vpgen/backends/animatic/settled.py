@@ -119,12 +119,12 @@ def city(stage: Stage) -> float:
                 else mix(light.horizon, (255, 214, 150), 0.5 if light.night else 0.1)
             )
             street.ellipses(
-                [(x, y, 0.020, 0.06 * random.uniform(0.4, 1.1))], gleam, alpha=0.16 if light.night else 0.12
+                [(x, y, 0.006, 0.11 * random.uniform(0.4, 1.1))], gleam, alpha=0.20 if light.night else 0.14
             )
         for _ in range(14):
             x, y = random.uniform((0.2, 0.80), (stage.aspect - 0.2, 1.0))
             street.ellipses(
-                [(x, y, random.uniform(0.05, 0.16), 0.010)], mix(light.middle, light.horizon, 0.5), alpha=0.35
+                [(x, y, random.uniform(0.05, 0.16), 0.006)], mix(light.middle, light.horizon, 0.5), alpha=0.30
             )
     if stage.white:
         street.polygon([(0, 0.84), (middle * 0.45, 0.74), (0, 0.70)], light.lit((240, 244, 250), 1))
@@ -229,7 +229,7 @@ def room(stage: Stage) -> float:
     lamp_lit = light.night
     warm: Colour = (255, 200, 130)
     wall_colour: Colour = ((222, 206, 186), (186, 202, 196), (214, 190, 186), (196, 194, 214))[random.integers(4)]
-    wall = mix(wall_colour, warm, 0.25) if not lamp_lit else mix(shade(wall_colour, 0.5), warm, 0.2)
+    wall = mix(wall_colour, warm, 0.25) if not lamp_lit else mix(shade(wall_colour, 0.62), shade(warm, 0.85), 0.42)
     x0, x1, y0, y1 = (
         (aspect * 0.56, aspect * 0.86, 0.13, 0.55)
         if stage.sun[0] > aspect / 2
@@ -299,6 +299,7 @@ def room(stage: Stage) -> float:
     lamp_x = aspect * 0.45 if x0 > aspect / 2 else aspect * 0.53
     things.stroke([(lamp_x, floor + 0.03), (lamp_x, 0.55), (lamp_x, 0.36)], 0.009, (74, 66, 66))
     if lamp_lit:
+        inside.glow((lamp_x, 0.36), 0.95, warm, 0.45)
         things.glow((lamp_x, 0.34), 0.30, warm, 0.6)
     things.polygon(
         [(lamp_x - 0.035, 0.30), (lamp_x + 0.035, 0.30), (lamp_x + 0.06, 0.385), (lamp_x - 0.06, 0.385)],
