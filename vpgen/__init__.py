@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from vpgen.studio import Clip, final, make, preview, run
+    from vpgen.studio import Clip, final, make, plan, preview, run
 
-__all__ = ["Clip", "__version__", "final", "make", "preview", "run"]
+__all__ = ["Clip", "__version__", "final", "make", "plan", "preview", "run"]
 
 
 def __getattr__(name: str) -> Any:  # whatever the module holds
