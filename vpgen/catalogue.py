@@ -38,7 +38,7 @@ class ModelPrice(Value):
 
 
 class Licence(Value):
-    """What may be done with the model's output. `excludes` lists territories (ISO 3166, or EU) it may not be used in."""
+    """What may be done with a model's output. `excludes`: territories (ISO 3166, or EU) where it may not be used."""
 
     name: str
     url: str = ""
@@ -148,17 +148,17 @@ def sku(provider: str, model: str, ratio: str | None = None) -> str:
 
 def prices(catalogue: Catalogue) -> dict[str, Price]:
     """The catalogue's prices as entries of the price book. A model of unknown price has none."""
-    book = {}
+    book: dict[str, Price] = {}
     for provider_id, provider in catalogue.items():
         for model_id, model in provider.models.items():
             if (price := model.price) is None:
                 continue
-            shapes: dict[str | None, Decimal] = {None: price.usd, **price.by_ratio}
+            shapes: list[tuple[str | None, Decimal]] = [(None, price.usd), *price.by_ratio.items()]
             book |= {
                 sku(provider_id, model_id, ratio): Price(
                     usd=usd, unit=price.per, category="api", source=price.source, date=price.date
                 )
-                for ratio, usd in shapes.items()
+                for ratio, usd in shapes
             }
     return book
 
