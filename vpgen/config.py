@@ -53,6 +53,8 @@ class Budget(Value):
     """Spending limits in USD; a stage whose estimate does not fit is refused before it runs."""
 
     clip: Annotated[Decimal, Field(ge=0)] = Decimal("2.00")
+    unknown_prices: Literal["refuse", "allow"] = "refuse"
+    """A model whose price nobody knows: refused before it is asked, or bought and booked as unknown."""
 
 
 class StageChoice(Value):
@@ -63,6 +65,15 @@ class StageChoice(Value):
     params: dict[str, Any]
     files: dict[str, str] = Field(default_factory=dict)
     """SHA-256 of the files and folders that parameters name: another content is another result."""
+    fallbacks: tuple[StageChoice, ...] = ()
+    """Who takes over, in this order, when the one before cannot be used."""
+    next_on_refusal: bool = False
+    """Whether a refusal by moderation passes the request on as well."""
+
+    @property
+    def chain(self) -> tuple[StageChoice, ...]:
+        """This one, then those that take over."""
+        return (self, *self.fallbacks)
 
     def build(self) -> Backend:
         """A ready-to-use backend. Raises Conflict when it is not the one this choice was made for any more."""

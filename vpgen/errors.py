@@ -12,7 +12,15 @@ VpgenError
 ├── MissingDependency     an optional extra is not installed; names the exact command
 ├── StoreError            the artifact store or database cannot be read or written
 │   └── Corrupted         stored bytes are not what was written
-└── StageFailed           a backend broke while doing its work
+├── StageFailed           a backend broke while doing its work
+└── ProviderError         a provider's API did not do what it was asked; also knows `provider` and `model`
+    ├── Unauthorized      no key, or the provider does not accept it
+    ├── RequestRejected   the provider will not take the request as it is; its own words
+    ├── QuotaExceeded     the account has no credit or allowance left
+    ├── Unavailable       no connection, an outage, throttled beyond patience, or the circuit is open
+    ├── JobFailed         the job ended without a result
+    ├── BadOutput         what came back is not what was paid for
+    └── UnknownOutcome    it may have been accepted and paid for: never asked again by itself
 
 Each says what happened (the message), where (`stage`, `backend`, `job_id`), what it cost so far
 (`cost_usd`; None is unknown), whether the same call may succeed later (`retryable`) and what to do
@@ -49,6 +57,8 @@ class VpgenError(Exception):
         self.job_id = job_id
         self.cost_usd = cost_usd
         self.retryable = retryable
+        self.job_goes_on = False
+        """A job that may cost money goes on at a provider: the same command takes it up again."""
 
     def __str__(self) -> str:
         where = "/".join(part for part in (self.stage, self.backend, self.job_id) if part)
@@ -88,8 +98,10 @@ class Refused(VpgenError):
         remedy: str | None = None,
         stage: str | None = None,
         backend: str | None = None,
+        job_id: str | None = None,
+        cost_usd: Decimal | None = Decimal(0),
     ) -> None:
-        super().__init__(message, remedy=remedy, stage=stage, backend=backend)
+        super().__init__(message, remedy=remedy, stage=stage, backend=backend, job_id=job_id, cost_usd=cost_usd)
         self.terms = tuple(terms)
 
 
@@ -135,3 +147,54 @@ class Corrupted(StoreError):
 
 class StageFailed(VpgenError):
     """A backend failed; the cause is chained."""
+
+
+class ProviderError(VpgenError):
+    """Something between us and a provider; `provider` and `model` say where."""
+
+    exit_code = 7
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        provider: str | None = None,
+        model: str | None = None,
+        remedy: str | None = None,
+        job_id: str | None = None,
+        cost_usd: Decimal | None = Decimal(0),
+        retryable: bool = False,
+    ) -> None:
+        super().__init__(
+            message, remedy=remedy, backend=provider, job_id=job_id, cost_usd=cost_usd, retryable=retryable
+        )
+        self.provider = provider
+        self.model = model
+
+
+class Unauthorized(ProviderError):
+    """The key is missing, wrong or not allowed to do this."""
+
+
+class RequestRejected(ProviderError):
+    """Asking again unchanged cannot help."""
+
+
+class QuotaExceeded(ProviderError):
+    """Out of credits, or over the day's allowance."""
+
+
+class Unavailable(ProviderError):
+    """The provider cannot be reached or is overloaded; nothing was accepted, so nothing was paid."""
+
+
+class JobFailed(ProviderError):
+    """The provider accepted the job and it failed there."""
+
+
+class BadOutput(ProviderError):
+    """The provider says it succeeded, and what it gave is broken, too large, or somewhere it must not be."""
+
+
+class UnknownOutcome(ProviderError):
+    """Nobody can say whether the provider accepted (and charged for) the job. Its reservation stays."""

@@ -7,16 +7,18 @@ import contextvars
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
-from typing import ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar
 from weakref import WeakValueDictionary
 
-from vpgen.errors import StoreError
+from vpgen import catalogue
+from vpgen.errors import Conflict, StoreError
 from vpgen.meter import CpuMeter
 from vpgen.money.prices import PriceBook, load_prices
 from vpgen.resources import folder
@@ -24,8 +26,13 @@ from vpgen.settings import Settings
 from vpgen.store.database import Database, open_database
 from vpgen.store.objects import ObjectStore
 
+if TYPE_CHECKING:
+    from vpgen.backends.http.network import Network
+
 P = ParamSpec("P")
 R = TypeVar("R")
+LOCK_POLL_SECONDS = 0.05
+RETRY_WAIT = 2.0
 
 
 @dataclass
@@ -65,10 +72,24 @@ class Runtime:
                 options=settings.s3_options,
             ),
             database=open_database(settings.resolved_database),
-            prices=load_prices(settings.prices or folder("configs") / "prices.yaml"),
+            prices=load_prices(settings.prices or folder("configs") / "prices.yaml").joined(
+                catalogue.prices(catalogue.load_catalogue(settings.catalogue))
+            ),
             pool=ThreadPoolExecutor(settings.workers, thread_name_prefix="vpgen"),
             scratch=scratch,
         )
+
+    @cached_property
+    def network(self) -> Network:
+        """The providers' clients; opening none loads no HTTP library."""
+        from vpgen.backends.http.network import Network
+
+        return Network(self.settings)
+
+    @property
+    def retry_wait(self) -> float:
+        """Seconds before a provider's failed job is tried again; doubled each time."""
+        return RETRY_WAIT / (self.settings.providers_speed if self.settings.providers_url else 1.0)
 
     def close(self) -> None:
         """Wait for running work to notice its cancellation, then let everything go."""
@@ -106,12 +127,31 @@ class Runtime:
         """Hold the key: one task of this process, and one process, makes a thing at a time."""
         lock = self._locks.setdefault(key, asyncio.Lock())
         async with lock:
-            held = self.store.lock(key, timeout=self.settings.lock_timeout, on_wait=on_wait)
-            await asyncio.to_thread(held.__enter__)
+            held = await self._take(key, on_wait)
             try:
                 yield
             finally:
                 held.__exit__(None, None, None)
+
+    async def _take(self, key: str, on_wait: Callable[[float], None]) -> AbstractContextManager[None]:
+        """Enter the store's lock of a key. Waits in this loop, for a thread each would leave none for the holders."""
+        began = time.monotonic()
+        while True:
+            held = self.store.lock(key, timeout=0)
+            try:
+                await asyncio.to_thread(held.__enter__)
+            except Conflict as error:
+                waited = time.monotonic() - began
+                if waited > self.settings.lock_timeout:
+                    raise Conflict(
+                        f"another process has been working on {key} for {waited:.0f} s",
+                        remedy=error.remedy,
+                        retryable=True,
+                    ) from None
+                on_wait(waited)
+                await asyncio.sleep(LOCK_POLL_SECONDS)
+            else:
+                return held
 
 
 def _scratch(root: Path) -> Path:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +26,17 @@ class Settings(BaseSettings):
     tracking_uri: str | None = Field(None, description="MLflow; default SQLite in HOME")
     tracking: bool = Field(default=True, description="Record clips in MLflow")
     prices: Path | None = Field(None, description="Your own price book instead of configs/prices.yaml")
+    catalogue: Path | None = Field(None, description="Folder of provider files that win over configs/catalogue")
+    providers_url: str | None = Field(
+        None, description="Send every provider's calls to this look-alike (vpgen sandbox)"
+    )
+    providers_speed: Annotated[float, Field(gt=0)] = Field(
+        1.0, description="The look-alike's --speed: polled that often"
+    )
+    secrets: Path | None = Field(None, description="Folder with one file a key, named like its variable (/run/secrets)")
+    territory: str | None = Field(None, description="Where clips are used (ISO 3166, or EU): licences are checked")
+    day_budget: Annotated[Decimal, Field(ge=0)] | None = Field(None, description="USD a day for everything together")
+    record: Path | None = Field(None, description="Write every exchange with a provider here, without keys or media")
     config: str = Field("animatic", description="Pipeline config used when a command names none")
     out: Path = Field(Path("clips"), description="Folder that finished clips are copied to")
     workers: Annotated[int, Field(ge=1)] = Field(
@@ -50,6 +63,15 @@ class Settings(BaseSettings):
     def resolved_tracking(self) -> str:
         """MLflow's tracking URI."""
         return self.tracking_uri or f"sqlite:///{self.home / 'mlflow.db'}"
+
+    def secret(self, name: str) -> SecretStr | None:
+        """The key in the environment variable `name`, else in the file of that name in `secrets`; None without one."""
+        if value := os.environ.get(name, "").strip():
+            return SecretStr(value)
+        if self.secrets:
+            with suppress(OSError):
+                return SecretStr((self.secrets / name).read_text(encoding="utf-8").strip()) or None
+        return None
 
     @property
     def s3_options(self) -> dict[str, object]:

@@ -12,16 +12,21 @@ Inputs made by earlier stages arrive as `Ref`s: `request.picture.load()` reads t
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel
 
 from vpgen.clip import ClipSpec, Prompt, Still, Value, Video
 from vpgen.media.frames import Frames
+
+if TYPE_CHECKING:
+    from vpgen.backends.http.network import Network
+    from vpgen.store.journal import PaidCall
 
 Stage = Literal[
     "plan",
@@ -57,12 +62,18 @@ class Work:
 
     `dir`: an empty scratch folder, removed afterwards. `progress(fraction, note)`: call it now and
     then, 0 to 1; it raises `Cancelled` when the clip was cancelled. `use(sku, quantity)`: report
-    consumption beyond CPU time, which the step measures by itself.
+    consumption beyond CPU time, which the step measures by itself; `bill(sku, usd)`: what a provider
+    says it charged, which beats the price book. `paid` and `network` are for backends that buy;
+    `in_thread` runs a plain function in the bounded pool, from an async method.
     """
 
     dir: Path
     progress: Callable[[float, str], None] = field(default=lambda fraction, note="": None)
     use: Callable[[str, Decimal], None] = field(default=lambda sku, quantity: None)
+    bill: Callable[[str, Decimal], None] = field(default=lambda sku, usd: None)
+    paid: PaidCall | None = None
+    network: Network | None = None
+    in_thread: Callable[..., Awaitable[Any]] = asyncio.to_thread
 
 
 class Readiness(Value):

@@ -1,8 +1,9 @@
-"""How ONE stage runs: key → cache → lock → budget → backend → settle → store → tell.
+"""How ONE stage runs: key → cache → lock → budget → journal → backend → store → settle → tell.
 
 The key is the hash of the stage, the backend and its version, the parameters that matter and the keys of
 its inputs. A key that is in the store is not run again; a record is written only after its bytes, so a
-killed process leaves nothing that is ever believed.
+killed process leaves nothing that is ever believed. A backend that buys has its call in the journal from
+before it asks until its result is in the store and on the books: whoever comes next takes it up there.
 """
 
 from __future__ import annotations
@@ -20,21 +21,35 @@ from functools import partial
 from threading import Event as Flag
 from typing import Any, Literal, cast
 
+import stamina
 from pydantic import BaseModel
 
 from vpgen import __version__
 from vpgen.backends.registry import find
 from vpgen.config import PipelineConfig, StageChoice
-from vpgen.errors import Corrupted, StageFailed, VpgenError
+from vpgen.errors import (
+    Corrupted,
+    JobFailed,
+    QuotaExceeded,
+    Refused,
+    StageFailed,
+    Unauthorized,
+    Unavailable,
+    VpgenError,
+)
 from vpgen.events import Event, Listener
+from vpgen.faults import point
 from vpgen.media.frames import Frames
-from vpgen.money.ledger import Ledger
+from vpgen.money.ledger import Ledger, Reservation
 from vpgen.runtime import Runtime
 from vpgen.stages import Backend, Ref, Request, Stage, Usage, Work
+from vpgen.store.journal import PaidCall, patiently
 from vpgen.store.records import StepRecord, Stored, blobs, load, read_record, save, write_record
 
 PROGRESS_INTERVAL = 0.1
 """Seconds between two progress events of one stage."""
+JOB_ATTEMPTS = 3
+"""How often a provider's job is tried when it fails there in a way that may pass."""
 
 Around = Callable[[str, Callable[[], Awaitable[Any]]], Awaitable[Any]]
 
@@ -122,20 +137,61 @@ class Steps:
             self.trail.append(Trail(stage, choice.backend, key, "fused", input_keys(request)))
             self.tell(Event(kind="fused", stage=stage, backend=choice.backend, key=key))
             return Ref(key, partial(self._fused, stage, choice, request))
-        record = await self.around(stage, lambda: self._recorded_or_made(stage, choice, request, key))
-        return Ref(key, partial(load, self.runtime.store, record.result))
+        record = await self.around(stage, lambda: self._by_one_of(stage, choice.chain, request))
+        return Ref(record.key, partial(load, self.runtime.store, record.result))
+
+    async def _by_one_of(self, stage: Stage, chain: tuple[StageChoice, ...], request: Request) -> StepRecord:
+        """The first result that any of the chain has made; else the first of them that can be used now makes it.
+
+        The next one's turn comes on outage, quota, a missing key or an open circuit, and on a refusal where the
+        config says so; never while a job goes on at an earlier one, which would be paid for as well.
+        """
+        if len(chain) > 1:
+            for choice in chain:
+                key = step_key(stage, choice, request)
+                if await asyncio.to_thread(read_record, self.runtime.store, key):
+                    return await self._recorded_or_made(stage, choice, request, key)
+        for choice in chain[:-1]:
+            try:
+                return await self._recorded_or_made(stage, choice, request, step_key(stage, choice, request))
+            except (Unavailable, QuotaExceeded, Unauthorized) as error:
+                if error.job_goes_on:
+                    raise
+                self.tell(Event(kind="note", stage=stage, note=f"{error}; the next in the chain takes over"))
+            except Refused as error:
+                if not choice.next_on_refusal:
+                    raise
+                self.tell(Event(kind="note", stage=stage, note=f"{error}; the next in the chain takes over"))
+        return await self._recorded_or_made(stage, chain[-1], request, step_key(stage, chain[-1], request))
 
     async def _recorded_or_made(self, stage: Stage, choice: StageChoice, request: Request, key: str) -> StepRecord:
-        store = self.runtime.store
+        store, buys = self.runtime.store, is_paid(choice.backend)
         record = await asyncio.to_thread(read_record, store, key)
-        if record is None:
+        if record is None or buys:
             async with self.runtime.only_one(key, self._progress(stage, "waiting")):
                 record = await asyncio.to_thread(read_record, store, key)
                 if record is None:
-                    return await self._make(stage, choice, request, key)
+                    return await (self._bought if buys else self._make)(stage, choice, request, key)
+                if buys:
+                    await patiently(partial(self.ledger.settle_left_open, key, record.usage, record.billed))
         self.trail.append(Trail(stage, choice.backend, key, "cached", input_keys(request)))
         self.tell(Event(kind="cached", stage=stage, backend=choice.backend, key=key))
         return record
+
+    async def _bought(self, stage: Stage, choice: StageChoice, request: Request, key: str) -> StepRecord:
+        """Made by a provider: a job that failed there in a way that may pass is tried three times, in budget."""
+        wait = self.runtime.retry_wait
+        async for attempt in stamina.retry_context(
+            on=lambda error: isinstance(error, JobFailed) and error.retryable,
+            attempts=JOB_ATTEMPTS,
+            wait_initial=wait,
+            wait_jitter=wait / 2,
+            wait_max=60.0,
+            timeout=None,
+        ):
+            with attempt:
+                return await self._make(stage, choice, request, key)
+        raise AssertionError("unreachable")  # pragma: no cover
 
     def _fused(self, stage: Stage, choice: StageChoice, request: Request) -> Frames:
         """Cheap frame filters run inside whichever stage reads them and are not written down."""
@@ -145,19 +201,33 @@ class Steps:
     async def _make(self, stage: Stage, choice: StageChoice, request: Request, key: str) -> StepRecord:
         backend = choice.build()
         estimate = backend.estimate(request)
-        reservation = await asyncio.to_thread(self.ledger.reserve, stage, backend.name, key, estimate)
+        model = getattr(backend, "model", None) if is_paid(backend.name) else None
+        reserve = partial(self.ledger.reserve, stage, backend.name, key, estimate, model=model,
+                          unknown_prices=self.config.budget.unknown_prices == "allow")  # fmt: skip
+        reservation = await (patiently(reserve) if model else asyncio.to_thread(reserve))
+        paid = reservation.paid_call(self.runtime.database)
+        point("reserved")
         self.tell(Event(kind="started", stage=stage, backend=backend.name, key=key))
         used: Usage = {}
+        billed: dict[str, Decimal] = {}
         token, began = self.runtime.meter.start(), time.monotonic()
         try:
             with self.runtime.folder(key) as folder:
-                work = Work(dir=folder, progress=self._progress(stage), use=partial(_add, used))
+                work = Work(
+                    dir=folder,
+                    progress=self._progress(stage),
+                    use=partial(_add, used),
+                    bill=billed.__setitem__,
+                    paid=paid,
+                    network=self.runtime.network if paid else None,
+                    in_thread=self.runtime.in_thread,
+                )
                 value = await self._call(stage, backend, request, work)
                 result = await self.runtime.in_thread(save, self.runtime.store, value)
+            point("stored")
         except BaseException as error:
-            cpu = self.runtime.meter.stop(token)
-            _add(used, "cpu_second", _decimal(cpu))
-            spent = self.ledger.settle(reservation, used, waste=True, reason=type(error).__name__)
+            _add(used, "cpu_second", _decimal(self.runtime.meter.stop(token)))
+            spent = await self._failed(error, reservation, paid, used, billed)
             self.tell(Event(kind="failed", stage=stage, backend=backend.name, key=key, note=str(error), usd=spent))
             if isinstance(error, Corrupted):
                 raise
@@ -176,7 +246,6 @@ class Steps:
         seconds, cpu = time.monotonic() - began, self.runtime.meter.stop(token)
         _add(used, "cpu_second", _decimal(cpu))
         _add(used, "storage_gb_month", Decimal(sum(blob.size for blob in blobs(result))) / 10**9)
-        usd = await asyncio.to_thread(self.ledger.settle, reservation, used)
         record = StepRecord(
             key=key,
             stage=stage,
@@ -186,12 +255,18 @@ class Steps:
             inputs=input_keys(request),
             result=result,
             usage=used,
+            billed=billed,
             seconds=seconds,
             cpu_seconds=cpu,
             created=datetime.now(UTC),
             vpgen_version=__version__,
         )
+        # In this order: killed in between, the next run finds the record and settles what it says.
         await asyncio.to_thread(write_record, self.runtime.store, record)
+        point("recorded")
+        outcome = (paid.outcome or "succeeded") if paid else None
+        usd = await patiently(partial(self.ledger.settle, reservation, used, billed=billed, outcome=outcome))
+        point("settled")
         self.trail.append(Trail(stage, backend.name, key, "made", record.inputs, seconds, cpu, usd))
         self.tell(
             Event(
@@ -199,6 +274,25 @@ class Steps:
             )
         )
         return record
+
+    async def _failed(
+        self,
+        error: BaseException,
+        reservation: Reservation,
+        paid: PaidCall | None,
+        used: Usage,
+        billed: dict[str, Decimal],
+    ) -> Decimal | None:
+        """Book a failed attempt as waste; a job that goes on at the provider keeps its reservation and its row."""
+        if paid and paid.inline and not paid.outcome:
+            paid.outcome = "lost"  # the result came with the answer and could not be kept
+        if paid and not paid.outcome:
+            if isinstance(error, VpgenError):
+                error.job_goes_on = True
+            return None
+        settle = partial(self.ledger.settle, reservation, used, waste=True, billed=billed,
+                         reason=type(error).__name__, outcome=paid.outcome if paid else None)  # fmt: skip
+        return await patiently(settle) if paid else settle()
 
     async def _call(self, stage: Stage, backend: Backend, request: Request, work: Work) -> Stored:
         """Run the backend's method where it belongs, and write lazy frames down."""
@@ -229,6 +323,11 @@ class Steps:
                 self.tell(Event(kind=kind, stage=stage, fraction=fraction, note=note))
 
         return progress
+
+
+def is_paid(backend: str) -> bool:
+    """Whether a backend buys from a provider, and so has its calls in the journal."""
+    return bool(getattr(find(backend), "paid", False))
 
 
 def _add(usage: Usage, sku: str, quantity: Decimal) -> None:

@@ -199,11 +199,11 @@ def test_head_is_the_newest_script() -> None:
 
 
 def clauses(path: Path) -> dict[str, list[str]]:
-    """Every table and index of a SQLite file by name, as the sorted parts of its SQL."""
+    """Every table and index of a SQLite file by name, as the sorted parts of its SQL, without optional quotes."""
     with sqlite3.connect(path) as connection:
         rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
     connection.close()
-    flat = {name: re.sub(r"\s+", " ", sql).replace("( ", "(").replace(" )", ")") for name, sql in rows}
+    flat = {name: re.sub(r"\s+", " ", sql).replace("( ", "(").replace(" )", ")").replace('"', "") for name, sql in rows}
     return {name: sorted(re.split(r", (?=\w+ )", sql[:-1])) for name, sql in flat.items()}
 
 

@@ -136,3 +136,27 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
         return ImageCms.profileToProfile(image, embedded, ImageCms.createProfile("sRGB"), outputMode="RGB") or image
     except (ImageCms.PyCMSError, OSError, ValueError):
         return image
+
+
+def within(still: Still, longest: int) -> Still:
+    """The picture, made smaller when its longer side exceeds `longest` pixels."""
+    width, height = still.size
+    scale = longest / max(width, height)
+    return still if scale >= 1 else _resized(still, (round(width * scale), round(height * scale)))
+
+
+def covering(still: Still, size: tuple[int, int]) -> Still:
+    """The picture scaled to cover (width, height) and cropped to it about its centre; its alpha is dropped."""
+    width, height = still.size
+    scale = max(size[0] / width, size[1] / height)
+    still = _resized(still, (max(size[0], round(width * scale)), max(size[1], round(height * scale))))
+    left, top = (still.size[0] - size[0]) // 2, (still.size[1] - size[1]) // 2
+    return Still(rgb=still.rgb[top : top + size[1], left : left + size[0]].copy())
+
+
+def _resized(still: Still, size: tuple[int, int]) -> Still:
+    import cv2
+
+    how = cv2.INTER_AREA if size[0] < still.size[0] else cv2.INTER_CUBIC
+    alpha = None if still.alpha is None else np.asarray(cv2.resize(still.alpha, size, interpolation=how), np.uint8)
+    return Still(rgb=np.asarray(cv2.resize(still.rgb, size, interpolation=how), np.uint8), alpha=alpha)

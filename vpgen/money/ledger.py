@@ -1,14 +1,15 @@
 """The ledger of one clip: reserve an estimate before a stage runs, settle what it used afterwards.
 
-Both figures are kept. A reservation that does not fit the clip's budget is refused in the same transaction
-that would have made it, so nothing is spent. What was spent for nothing (a failed or killed attempt) is
-waste, booked under `overhead`.
+Both figures are kept. A reservation that does not fit the clip's, the experiment's or the day's budget is refused
+in the same transaction that would have made it, so nothing is spent. What was spent for nothing (a failed or
+killed attempt) is waste, booked under `overhead`. A paid call's reservation opens its row in the journal, and
+its settlement closes it, each in one transaction: they cannot disagree.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import cast
 
@@ -20,7 +21,9 @@ from vpgen.errors import OverBudget
 from vpgen.money.prices import CATEGORIES, Category, PriceBook
 from vpgen.stages import Usage
 from vpgen.store.database import Database
-from vpgen.store.schema import Charge, now
+from vpgen.store.jobs import worker_name
+from vpgen.store.journal import PaidCall
+from vpgen.store.schema import Charge, Outcome, RemoteJob, now
 
 ZERO = Decimal(0)
 _CHARGE = cast("sa.Table", Charge.__table__)
@@ -48,19 +51,32 @@ class Cost(Value):
 
 @dataclass(frozen=True)
 class Reservation:
-    """An estimate on the books, waiting to be settled: row ids by SKU."""
+    """An estimate on the books, waiting to be settled: row ids by SKU.
+
+    `remote` is the journal's row of a paid call. When it is not new, another run left the call open.
+    """
 
     stage: str
     backend: str
     key: str
     rows: Mapping[str, int]
+    remote: RemoteJob | None = None
+    new: bool = True
+
+    def paid_call(self, database: Database) -> PaidCall | None:
+        """What the backend that buys is given; None for work that is not bought."""
+        row = self.remote
+        if row is None:
+            return None
+        return PaidCall(database, row.id, row.created, row.handle, doubtful=not self.new and row.handle is None)
 
 
 @dataclass(frozen=True)
 class Ledger:
     """The books of one clip, or (`clip_id` None) of work done before there is one.
 
-    `parent` is the preview a final grew from: its charges are part of the cost.
+    `parent` is the preview a final grew from: its charges are part of the cost. `experiment` is what else the
+    charges count for, with a budget of its own; `day_budget` is for everything since midnight UTC.
     """
 
     database: Database
@@ -68,48 +84,74 @@ class Ledger:
     clip_id: str | None
     budget: Decimal
     parent: str | None = None
+    experiment: str | None = None
+    experiment_budget: Decimal | None = None
+    day_budget: Decimal | None = None
 
     @property
     def _ids(self) -> list[str]:
         return [clip_id for clip_id in (self.clip_id, self.parent) if clip_id]
 
-    def reserve(self, stage: str, backend: str, key: str, estimate: Usage) -> Reservation:
+    def reserve(
+        self,
+        stage: str,
+        backend: str,
+        key: str,
+        estimate: Usage,
+        *,
+        model: str | None = None,
+        unknown_prices: bool = False,
+    ) -> Reservation:
         """Put an estimate on the books. Call it while holding the key's lock.
 
-        Raises OverBudget when it does not fit, NotFound when a price is unknown; then nothing is written.
+        `model` makes it a paid call to a provider (the backend), with a row in the journal; an open row of the
+        same key is taken up instead, with the reservation it has. Raises OverBudget when it does not fit,
+        NotFound when a price is unknown (unless `unknown_prices`); then nothing is written.
         """
-        usd = self.prices.cost(estimate)
         with self.database.write() as session:
+            if model and (held := _left_open(session, stage, backend, key)):
+                return held
             self._bury(session, key)
-            spent = self._spent(session)
-            if usd and spent + usd > self.budget:
-                raise OverBudget(
-                    f"it would cost about {usd:.4f} USD, and of this clip's {self.budget:.2f} USD "
-                    f"{max(ZERO, self.budget - spent):.4f} are left; nothing was spent on it",
-                    stage=stage,
-                    backend=backend,
-                    cost_usd=spent,
-                    remedy="Raise `budget: {clip: …}` in the config, or choose a cheaper backend",
+            usd = {sku: self._usd(sku, quantity, allowed=unknown_prices) for sku, quantity in estimate.items()}
+            self._refuse_over_budget(session, sum((part for part in usd.values() if part), ZERO), stage, backend)
+            remote = None
+            if model:
+                remote = RemoteJob(
+                    clip_id=self.clip_id, step_key=key, stage=stage, provider=backend, model=model, worker=worker_name()
                 )
+                session.add(remote)
+                session.flush()
             rows = {
                 sku: Charge(
-                    **self._charge(stage, backend, key, sku), estimate_usd=self.prices.price(sku).usd * quantity
+                    **self._charge(stage, backend, key, sku), estimate_usd=part, remote_id=remote.id if remote else None
                 )
-                for sku, quantity in estimate.items()
+                for sku, part in usd.items()
             }
             session.add_all(rows.values())
             session.flush()
-            return Reservation(stage, backend, key, {sku: row.id for sku, row in rows.items()})
+            return Reservation(stage, backend, key, {sku: row.id for sku, row in rows.items()}, remote)
 
     def settle(
-        self, reservation: Reservation, usage: Usage, *, waste: bool = False, reason: str = ""
+        self,
+        reservation: Reservation,
+        usage: Usage,
+        *,
+        waste: bool = False,
+        reason: str = "",
+        billed: Mapping[str, Decimal] | None = None,
+        outcome: Outcome | None = None,
     ) -> Decimal | None:
-        """Book what was really used; returns USD, None when a price is unknown (the quantity is kept)."""
+        """Book what was really used; returns USD, None when a price is unknown (the quantity is kept).
+
+        `billed` is what a provider says it charged, by SKU: it beats the price book. `outcome` closes the journal's
+        row of a paid call.
+        """
         total: Decimal | None = ZERO
+        billed = billed or {}
         with self.database.write() as session:
-            for sku in {**reservation.rows, **usage}:
+            for sku in {**reservation.rows, **usage, **billed}:
                 quantity = usage.get(sku, ZERO)
-                usd = self.prices.prices[sku].usd * quantity if sku in self.prices.prices else None
+                usd = billed[sku] if sku in billed else self._usd(sku, quantity, allowed=True)
                 total = None if total is None or usd is None else total + usd
                 row = session.get(Charge, reservation.rows[sku]) if sku in reservation.rows else None
                 if row is None:
@@ -119,7 +161,19 @@ class Ledger:
                 row.quantity, row.usd, row.waste, row.reason, row.at = quantity, usd, waste, reason or None, now()
                 if waste:
                     row.category = "overhead"
+            if reservation.remote and outcome:
+                remote = session.get_one(RemoteJob, reservation.remote.id)
+                remote.state, remote.outcome, remote.ended = "closed", outcome, now()
+                remote.error = reason or remote.error
         return total
+
+    def settle_left_open(self, key: str, usage: Usage, billed: Mapping[str, Decimal]) -> None:
+        """Settle a paid call whose result is in the store but whose run died before it could book it."""
+        with self.database.read() as session:
+            held = _left_open(session, "", "", key)
+        if held and held.remote:
+            held = replace(held, stage=held.remote.stage, backend=held.remote.provider)
+            self.settle(held, usage, billed=billed, outcome="succeeded")
 
     def cost(self) -> Cost:
         """What the clip has cost until now, by category, beside its estimates and the target."""
@@ -161,12 +215,42 @@ class Ledger:
         with self.database.write() as session:
             session.execute(orphans.values(clip_id=self.clip_id))
 
-    def _spent(self, session: Session) -> Decimal:
-        """What counts against the budget: settled charges, and the estimates of those still open."""
+    def _refuse_over_budget(self, session: Session, usd: Decimal, stage: str, backend: str) -> None:
+        """Raise OverBudget when it does not fit what is left for the clip, the experiment or the day."""
+        if not usd:
+            return
+        midnight = now().replace(hour=0, minute=0, second=0, microsecond=0)
+        purses: list[tuple[str, str, Decimal | None, sa.ColumnElement[bool]]] = [
+            ("this clip's", "`budget: {clip: …}` in the config", self.budget, _CHARGE.c.clip_id.in_(self._ids)),
+            (
+                f"the experiment {self.experiment}'s",
+                "the experiment's budget",
+                self.experiment_budget if self.experiment else None,
+                _CHARGE.c.experiment == self.experiment,
+            ),
+            ("today's", "VPGEN_DAY_BUDGET", self.day_budget, _CHARGE.c.at >= midnight),
+        ]
+        # What counts: settled charges, and the estimates of those still open.
         taken = sa.func.coalesce(_CHARGE.c.usd, _CHARGE.c.estimate_usd, type_=_CHARGE.c.usd.type)
-        return (
-            session.connection().scalar(sa.select(sa.func.sum(taken)).where(_CHARGE.c.clip_id.in_(self._ids))) or ZERO
-        )
+        for whose, where, cap, counted in purses:
+            if cap is None:
+                continue
+            spent = session.connection().scalar(sa.select(sa.func.sum(taken)).where(counted)) or ZERO
+            if spent + usd > cap:
+                raise OverBudget(
+                    f"it would cost about {usd:.4f} USD, and of {whose} {cap:.2f} USD "
+                    f"{max(ZERO, cap - spent):.4f} are left; nothing was spent on it",
+                    stage=stage,
+                    backend=backend,
+                    cost_usd=spent,
+                    remedy=f"Raise {where}, or choose a cheaper backend",
+                )
+
+    def _usd(self, sku: str, quantity: Decimal, *, allowed: bool) -> Decimal | None:
+        """What a quantity costs by the price book; None for an unknown price where that is allowed."""
+        if allowed and sku not in self.prices.prices:
+            return None
+        return self.prices.price(sku).usd * quantity
 
     def _bury(self, session: Session, key: str) -> None:
         """Reservations of this key that nobody settled: whoever made them held the key's lock, and died.
@@ -175,7 +259,12 @@ class Ledger:
         """
         session.connection().execute(
             sa.update(_CHARGE)
-            .where(_CHARGE.c.clip_id == self.clip_id, _CHARGE.c.step_key == key, _CHARGE.c.quantity.is_(None))
+            .where(
+                _CHARGE.c.clip_id == self.clip_id,
+                _CHARGE.c.step_key == key,
+                _CHARGE.c.quantity.is_(None),
+                _CHARGE.c.remote_id.is_(None),
+            )
             .values(usd=_CHARGE.c.estimate_usd, quantity=ZERO, waste=True, category="overhead", reason="process died")
         )
 
@@ -183,6 +272,7 @@ class Ledger:
         price = self.prices.prices.get(sku)
         return {
             "clip_id": self.clip_id,
+            "experiment": self.experiment,
             "step_key": key,
             "stage": stage,
             "backend": backend,
@@ -190,3 +280,13 @@ class Ledger:
             "category": price.category if price else "api",
             "unit_usd": price.usd if price else None,
         }
+
+
+def _left_open(session: Session, stage: str, backend: str, key: str) -> Reservation | None:
+    """The paid call of this step that an earlier run left open, with its reservation."""
+    remote = session.scalar(sa.select(RemoteJob).where(RemoteJob.step_key == key, RemoteJob.state != "closed"))
+    if remote is None:
+        return None
+    rows = session.execute(sa.select(Charge.sku, Charge.id).where(Charge.remote_id == remote.id)).tuples()
+    remote.worker = worker_name()
+    return Reservation(stage, backend, key, dict(rows.all()), remote, new=False)

@@ -49,6 +49,10 @@ class PriceBook(Value):
         """USD of a usage. Raises NotFound on an unknown SKU."""
         return sum((self.price(sku).usd * quantity for sku, quantity in usage.items()), Decimal(0))
 
+    def joined(self, more: Mapping[str, Price]) -> PriceBook:
+        """This book with the prices of a catalogue; what this one says itself wins."""
+        return self.model_copy(update={"prices": {**more, **self.prices}})
+
     @property
     def target_total(self) -> Decimal:
         """USD one clip may cost."""

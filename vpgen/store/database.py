@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 from vpgen.errors import Corrupted, InvalidInput, MissingDependency, StoreError
 from vpgen.store.schema import Base
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision under migrations/versions; a test holds the two together."""
 BUSY_SECONDS = 10.0
 """How long a transaction waits for another process's before it gives up."""

@@ -90,7 +90,7 @@ class StepRecord(Value):
     """One stage that was run: what made it, from what, what came out and what it consumed.
 
     `inputs` are the keys of earlier steps by name, `result` the document `save` returned, `usage`
-    quantities by SKU, `seconds` wall and `cpu_seconds` processor time.
+    quantities by SKU, `billed` what a provider said it charged, `seconds` wall and `cpu_seconds` processor time.
     """
 
     key: str
@@ -101,6 +101,7 @@ class StepRecord(Value):
     inputs: dict[str, str] = Field(default_factory=dict)
     result: dict[str, Any]
     usage: dict[str, Decimal] = Field(default_factory=dict)
+    billed: dict[str, Decimal] = Field(default_factory=dict)
     seconds: float
     cpu_seconds: float
     created: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))

@@ -24,6 +24,7 @@ from sqlalchemy import (
     String,
     Text,
     TypeDecorator,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -32,6 +33,8 @@ JobStatus = Literal["queued", "processing", "completed", "failed"]
 ClipKind = Literal["preview", "final"]
 ClipState = Literal["running", "completed", "failed", "rejected"]
 Category = Literal["api", "compute", "storage", "network", "overhead"]
+RemoteState = Literal["submitting", "submitted", "unknown", "closed"]
+Outcome = Literal["succeeded", "failed", "refused", "cancelled", "bad-output", "never", "lost"]
 
 NANO = Decimal("1e-9")
 """The smallest amount of money kept, in USD."""
@@ -200,6 +203,43 @@ class Job(Base):
     retry_count: Mapped[int] = mapped_column(default=0)
 
 
+class RemoteJob(Base):
+    """A paid call to a provider, written down before it is made: the journal.
+
+    submitting → submitted | unknown → closed. `handle` is what is needed to find the job again. `outcome` "never":
+    it did not happen; "lost": it happened, was paid for, and its result cannot be had. One open row a step.
+    """
+
+    __tablename__ = "remote_job"
+    __table_args__ = (
+        _one_of("state", "submitting", "submitted", "unknown", "closed"),
+        _one_of("outcome", "succeeded", "failed", "refused", "cancelled", "bad-output", "never", "lost"),
+        Index(None, "provider", "model", "created"),
+        Index(
+            "uq_remote_job_open",
+            "step_key",
+            unique=True,
+            sqlite_where=text("state <> 'closed'"),
+            postgresql_where=text("state <> 'closed'"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    clip_id: Mapped[str | None] = mapped_column(ForeignKey("clip.id"))
+    step_key: Mapped[str]
+    stage: Mapped[str] = mapped_column(String(32))
+    provider: Mapped[str] = mapped_column(String(64))
+    model: Mapped[str] = mapped_column(String(128))
+    state: Mapped[RemoteState] = mapped_column(String(16), default="submitting")
+    outcome: Mapped[Outcome | None] = mapped_column(String(16))
+    handle: Mapped[dict[str, Any] | None]
+    error: Mapped[str | None]
+    worker: Mapped[str]
+    created: Mapped[datetime] = mapped_column(default=now)
+    submitted: Mapped[datetime | None]
+    ended: Mapped[datetime | None]
+
+
 class Charge(Base):
     """What one SKU of one step cost. `usd` and `estimate_usd` None are unknown, which is not zero."""
 
@@ -208,11 +248,14 @@ class Charge(Base):
         _one_of("category", "api", "compute", "storage", "network", "overhead"),
         Index(None, "clip_id"),
         Index(None, "at"),
+        Index(None, "experiment"),
     )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     clip_id: Mapped[str | None] = mapped_column(ForeignKey("clip.id"))
     job_id: Mapped[int | None] = mapped_column(ForeignKey("job.id"))
+    remote_id: Mapped[int | None] = mapped_column(ForeignKey("remote_job.id"))
+    experiment: Mapped[str | None] = mapped_column(String(80))
     step_key: Mapped[str]
     stage: Mapped[str] = mapped_column(String(32))
     backend: Mapped[str]
