@@ -253,7 +253,7 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 def _merge_stage(base: object, over: object) -> object:
     """Parameters are inherited only while the backend stays the same: another backend has other ones."""
-    if not isinstance(over, Mapping):
+    if not isinstance(over, Mapping) or isinstance(base, list):
         return over
     inherited: Mapping[str, Any] = {"backend": base} if isinstance(base, str) else cast("Mapping[str, Any]", base or {})
     if over.get("backend", inherited.get("backend")) != inherited.get("backend"):
@@ -272,33 +272,58 @@ def _stages(stages: Mapping[str, Any], source: _Source, problems: list[str]) -> 
         if stage not in stages:
             problems.append(f"{source.where(('stages',))}: no backend is chosen for the stage {stage!r}")
             continue
-        value = stages[stage]
-        given = {"backend": value} if isinstance(value, str) else value
-        if not isinstance(given, Mapping) or not isinstance(given.get("backend"), str):
-            problems.append(f"{source.where(('stages', stage))}: say which backend: `{stage}: NAME` or `backend: NAME`")
-            continue
-        try:
-            choices[stage] = _choice(stage, given, source, problems)
-        except (NotFound, MissingDependency) as error:
-            problems.append(f"{source.where(('stages', stage, 'backend'))}: {error}")
+        chain = stages[stage] if isinstance(stages[stage], list) else [stages[stage]]
+        links: list[StageChoice] = []
+        for index, value in enumerate(chain):
+            at: KeyPath = ("stages", stage, index) if isinstance(stages[stage], list) else ("stages", stage)
+            given = _named(value)
+            if given is None:
+                problems.append(f"{source.where(at)}: say which backend: `{stage}: NAME` or `backend: NAME`")
+                continue
+            try:
+                links.append(_choice(stage, given, source, problems, at))
+            except (NotFound, MissingDependency) as error:
+                problems.append(f"{source.where((*at, 'backend'))}: {error}")
+        if links:
+            choices[stage] = links[0].model_copy(update={"fallbacks": tuple(links[1:])})
+        elif not chain:
+            problems.append(f"{source.where(('stages', stage))}: the chain of {stage!r} is empty")
     return choices
 
 
-def _choice(stage: Stage, given: Mapping[str, Any], source: _Source, problems: list[str]) -> StageChoice:
+def _named(value: object) -> Mapping[str, Any] | None:
+    """A choice as a mapping with its backend: written as such, as NAME, or as PROVIDER/MODEL; None for neither."""
+    if isinstance(value, str):
+        name, slash, model = value.partition("/")
+        return {"backend": name, "model": model} if slash else {"backend": name}
+    if isinstance(value, Mapping) and isinstance(value.get("backend"), str):
+        return value
+    return None
+
+
+def _choice(stage: Stage, given: Mapping[str, Any], source: _Source, problems: list[str], at: KeyPath) -> StageChoice:
     name = given["backend"]
     backend = find(name)
     if not serves(backend, stage):
         raise NotFound(f"the backend {name!r} does not do {stage}; these do: {', '.join(serving(stage))}")
-    raw = {key: value for key, value in given.items() if key != "backend"}
+    raw = {key: value for key, value in given.items() if key not in {"backend", "next_on_refusal"}}
     try:
         params = backend.Params.model_validate(raw)
     except ValidationError as error:
-        problems += _explain(error, backend.Params, source, ("stages", stage))
+        problems += _explain(error, backend.Params, source, at)
         return StageChoice(backend=name, version=backend.version, params={})
     files = {key: _digest(value) for key, value in params if isinstance(value, Path)}
     for key in (key for key, digest in files.items() if not digest):
-        problems.append(f"{source.where(('stages', stage, key))}: {key}: there is no readable file {raw[key]}")
-    return StageChoice(backend=name, version=backend.version, params=params.model_dump(mode="json"), files=files)
+        problems.append(f"{source.where((*at, key))}: {key}: there is no readable file {raw[key]}")
+    if check := getattr(backend, "problems", None):
+        problems += [f"{source.where((*at, 'model'))}: {found}" for found in check(stage, params, source.data)]
+    return StageChoice(
+        backend=name,
+        version=backend.version,
+        params=params.model_dump(mode="json"),
+        files=files,
+        next_on_refusal=given.get("next_on_refusal") is True,
+    )
 
 
 def _digest(path: Path) -> str:

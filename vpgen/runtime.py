@@ -46,6 +46,7 @@ class Runtime:
     pool: ThreadPoolExecutor
     scratch: Path
     meter: CpuMeter = field(default_factory=CpuMeter)
+    _users: int = 0
     _locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
 
     @classmethod
@@ -85,6 +86,17 @@ class Runtime:
         from vpgen.backends.http.network import Network
 
         return Network(self.settings)
+
+    @asynccontextmanager
+    async def connections(self) -> AsyncIterator[None]:
+        """Connections to providers stay open inside; they are closed in the loop that opened them."""
+        self._users += 1
+        try:
+            yield
+        finally:
+            self._users -= 1
+            if not self._users and "network" in self.__dict__:
+                await self.network.aclose()
 
     @property
     def retry_wait(self) -> float:

@@ -7,8 +7,8 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
@@ -91,10 +91,10 @@ async def plan(
     around: Around = plain,
 ) -> Prompt:
     """Only the prompts of a story. A preview of the same story and config starts from them, free of charge."""
-    with _opened(runtime) as opened:
+    async with _opened(runtime) as opened:
         resolved = _config(config, opened)
         request = _request(story, 0, None, None, opened)
-        ledger = Ledger(opened.database, opened.prices, None, resolved.budget.clip)
+        ledger = _ledger(opened, None, resolved)
         return await pipeline.plan(request, Steps(opened, resolved, ledger, tell, around))
 
 
@@ -114,7 +114,7 @@ async def preview(
 
     Raises InvalidInput, Refused, OverBudget, StageFailed or StoreError (all VpgenError).
     """
-    with _opened(runtime) as opened:
+    async with _opened(runtime) as opened:
         resolved = _config(config, opened)
         request = _request(story, seed, character, background, opened)
         return await _render("preview", request, resolved, None, opened, out, tell, around)
@@ -134,7 +134,7 @@ async def final(
     `config` decides only how it is finished; without one, the preview's own is used. Raises NotFound and
     what `preview` raises.
     """
-    with _opened(runtime) as opened:
+    async with _opened(runtime) as opened:
         manifest = find(opened, preview_id)
         if manifest.kind != "preview":
             raise InvalidInput(
@@ -160,7 +160,7 @@ async def make(
     around: Around = plain,
 ) -> Clip:
     """Preview and final in one go, for when nobody needs to approve in between."""
-    with _opened(runtime) as opened:
+    async with _opened(runtime) as opened:
         resolved = _config(config, opened)
         first = await preview(
             story,
@@ -209,7 +209,7 @@ async def _render(
 ) -> Clip:
     """Run the recipe of a preview or a final, with its row in the database, its ledger and its manifest."""
     clip_id = _clip_id(kind, request, config)
-    ledger = Ledger(runtime.database, runtime.prices, clip_id, config.budget.clip, parent)
+    ledger = _ledger(runtime, clip_id, config, parent)
     began = time.monotonic()
     clips.begin(
         runtime.database,
@@ -307,7 +307,7 @@ def _clip(
         video=_export(video.path, folder / f"{manifest.id}.mp4"),
         sheet=_export(runtime.store.get_path(manifest.sheet), folder / f"{manifest.id}.png"),
         scores=scores,
-        cost=Ledger(runtime.database, runtime.prices, manifest.id, manifest.config.budget.clip, manifest.parent).cost(),
+        cost=_ledger(runtime, manifest.id, manifest.config, manifest.parent).cost(),
         trail=manifest.trail if trail is None else trail,
         seconds=manifest.seconds if seconds is None else seconds,
         cached=cached,
@@ -361,6 +361,17 @@ def _sheet(
     return runtime.store.put_file(path, "image/png")
 
 
+def _ledger(runtime: Runtime, clip_id: str | None, config: PipelineConfig, parent: str | None = None) -> Ledger:
+    return Ledger(
+        runtime.database,
+        runtime.prices,
+        clip_id,
+        config.budget.clip,
+        parent,
+        day_budget=runtime.settings.day_budget,
+    )
+
+
 def _clip_id(kind: Kind, request: ClipRequest, config: PipelineConfig) -> str:
     decides = json.dumps([kind, request.model_dump(mode="json"), config.fingerprint(kind)], sort_keys=True)
     return f"{kind}-{hashlib.sha256(decides.encode()).hexdigest()[:10]}"
@@ -388,10 +399,13 @@ def _request(story: str, seed: int, character: Path | None, background: Path | N
     )
 
 
-@contextmanager
-def _opened(runtime: Runtime | None) -> Iterator[Runtime]:
+@asynccontextmanager
+async def _opened(runtime: Runtime | None) -> AsyncIterator[Runtime]:
+    """The given runtime, or one for this call; its connections to providers close when the last call ends."""
     if runtime is not None:
-        yield runtime
+        async with runtime.connections():
+            yield runtime
         return
     with Runtime.open() as opened:
-        yield opened
+        async with opened.connections():
+            yield opened

@@ -20,6 +20,7 @@ from vpgen.errors import InvalidInput
 from vpgen.media.color import convert
 from vpgen.media.frames import Frames
 from vpgen.media.pipeline import ordered_map
+from vpgen.media.retime import resample
 from vpgen.stages import InterpolateRequest, Ref, UpscaleRequest, Work
 
 SIZE = (256, 144)
@@ -100,7 +101,7 @@ def numbered(count: int, fps: int) -> Frames:
 @settings(max_examples=60, deadline=None)
 def test_any_rate_gives_exactly_the_length(source: int, target: int, count: int) -> None:
     """round(seconds x rate) frames, whatever the ratio, up or down; coinciding frames are the originals."""
-    frames = flow.resample(numbered(count, source), target, lambda a, b, t: np.asarray(a * (1 - t) + b * t, np.uint8))
+    frames = resample(numbered(count, source), target, lambda a, b, t: np.asarray(a * (1 - t) + b * t, np.uint8))
     made = list(frames.open())
     assert len(made) == frames.count == round(Fraction(count, source) * target)
     for index, frame in enumerate(made):

@@ -7,10 +7,7 @@ comes from the later frame, what is covered from the earlier.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
 from decimal import Decimal
-from fractions import Fraction
 from typing import Annotated, ClassVar
 
 import cv2
@@ -20,7 +17,7 @@ from pydantic import Field
 
 from vpgen.clip import Value
 from vpgen.media.frames import Frames
-from vpgen.media.pipeline import ordered_map
+from vpgen.media.retime import resample
 from vpgen.media.video import decode
 from vpgen.stages import InterpolateRequest, Readiness, Usage, Work
 
@@ -66,40 +63,6 @@ class Flow:
             frames = as_pixels(frames, "yuv420p")
         divide = self.params.divide if frames.size[1] > 400 else 1
         return resample(frames, request.fps, lambda a, b, t: between(a, b, t, frames.size, divide))
-
-
-def resample(frames: Frames, fps: int, middle: Callable[[Array, Array, float], Array]) -> Frames:
-    """The stream at another rate and the same length; `middle(a, b, t)` makes what lies between two frames.
-
-    Frames whose time coincides with an original's are passed on untouched. After the last original there is
-    nothing to move towards: it is held. Works for any ratio, also downwards.
-    """
-    if frames.fps == fps:
-        return frames
-    count = round(Fraction(frames.count) / frames.fps * fps)
-    ratio = frames.fps / fps
-
-    def wanted() -> Iterator[tuple[Array, Array | None, float]]:
-        """(before, after, t) for each output frame; two originals are held at a time."""
-        upstream = frames.open()
-        before = next(upstream)
-        after = next(upstream, None)
-        at = 0
-        for index in range(count):
-            place = index * ratio
-            while at + 1 <= place and after is not None:
-                before, after, at = after, next(upstream, None), at + 1
-            t = float(place - at)
-            yield before, (after if 0 < t < 1 else None), t
-
-    def make(item: tuple[Array, Array | None, float]) -> Array:
-        before, after, t = item
-        return before if after is None else middle(before, after, t)
-
-    def resampled() -> Iterator[Array]:
-        return ordered_map(make, wanted())
-
-    return replace(frames, fps=Fraction(fps), count=count, open=resampled)
 
 
 def between(a: Array, b: Array, t: float, size: tuple[int, int], divide: int = 3) -> Array:

@@ -14,6 +14,7 @@ from pydantic import Field
 from vpgen.clip import ClipSpec, Value, Video
 from vpgen.errors import InvalidInput
 from vpgen.media.frames import Frames
+from vpgen.media.retime import resample, shrunk
 from vpgen.media.video import decode, encode
 from vpgen.stages import EncodeRequest, Readiness, Usage, Work
 
@@ -56,13 +57,29 @@ class X264:
 
     def encode(self, request: EncodeRequest, work: Work) -> Video:
         source = request.video.load()
-        frames = exactly(source if isinstance(source, Frames) else decode(source), request.spec)
+        frames = exactly(reduced(source if isinstance(source, Frames) else decode(source), request.spec), request.spec)
         options = dict(PRESETS[self.params.preset])
         if self.params.crf is not None:
             options["crf"] = str(self.params.crf)
         return encode(
             frames, work.dir / "clip.mp4", options, metadata={"comment": "made with vpgen"}, progress=work.progress
         )
+
+
+def reduced(frames: Frames, spec: ClipSpec) -> Frames:
+    """A larger or faster stream of the same shape brought down to the spec; a provider's clip comes as it comes.
+
+    Anything else is passed on as it is.
+    """
+    if frames.size[0] > spec.size[0] and _like(frames.size, spec.size):
+        frames = shrunk(frames, spec.size)
+    if frames.fps > spec.fps:
+        frames = resample(frames, spec.fps, lambda before, after, t: before if t < 0.5 else after)
+    return frames
+
+
+def _like(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    return abs(one[0] / one[1] - other[0] / other[1]) <= 0.02
 
 
 def exactly(frames: Frames, spec: ClipSpec) -> Frames:

@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vpgen.backends.flow import resample
 from vpgen.clip import Value
 from vpgen.errors import MissingDependency
 from vpgen.media.color import as_pixels
 from vpgen.media.frames import Frames
+from vpgen.media.retime import resample
 from vpgen.media.video import decode
 from vpgen.stages import InterpolateRequest, Readiness, Usage, Work
 

@@ -1,0 +1,79 @@
+"""The clients of a process, one a provider, with what wraps their calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import httpx
+
+from vpgen.backends.http.client import TIMEOUT, Client
+from vpgen.backends.http.transports import FIRST_WAIT, Breaker, Keyed, Pace, Recorder, Retry
+from vpgen.backends.http.wire import Wire
+from vpgen.catalogue import Catalogue, Provider, load_catalogue
+from vpgen.errors import Unauthorized
+from vpgen.settings import Settings
+
+CONNECTIONS = 100
+"""At a time to one provider; a hundred clips that wait poll through them."""
+
+
+@dataclass
+class Network:
+    """The clients of a process by provider, opened when first needed."""
+
+    settings: Settings
+    catalogue: Catalogue = field(init=False)
+    _clients: dict[str, Client] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.catalogue = load_catalogue(self.settings.catalogue)
+
+    async def aclose(self) -> None:
+        """Close every connection; the next call opens new ones."""
+        clients, self._clients = list(self._clients.values()), {}
+        for client in clients:
+            await client.aclose()
+
+    def client(self, wire: Wire) -> Client:
+        """The client of a vendor. Raises Unauthorized when there is no key, NotFound without a catalogue entry."""
+        name = wire.provider_id
+        if name not in self._clients:
+            self._clients[name] = self._open(wire, self.catalogue[name])
+        return self._clients[name]
+
+    def _open(self, wire: Wire, provider: Provider) -> Client:
+        look_alike = self.settings.providers_url
+        base = httpx.URL(f"{look_alike.rstrip('/')}/{wire.provider_id}" if look_alike else provider.url)
+        # A look-alike is never shown a real key.
+        secret = None if look_alike else self.settings.secret(provider.key)
+        if secret is None and not look_alike:
+            raise no_key(wire.provider_id, provider)
+        key = secret.get_secret_value() if secret else "look-alike"
+        speed = self.settings.providers_speed if look_alike else 1.0
+        network: httpx.AsyncBaseTransport = httpx.AsyncHTTPTransport(
+            limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
+        )
+        keyed = Keyed(network, wire.headers(key), base)
+        paced = Pace(keyed, provider.requests_per_minute and provider.requests_per_minute * speed)
+        transport: httpx.AsyncBaseTransport = Retry(Breaker(paced), first_wait=FIRST_WAIT / speed)
+        if self.settings.record:
+            transport = Recorder(transport, self.settings.record)
+        return Client(
+            wire=wire,
+            provider=provider,
+            http=httpx.AsyncClient(transport=transport, trust_env=False),
+            downloads=httpx.AsyncClient(timeout=TIMEOUT),
+            base=base,
+            trusted=base if look_alike else None,
+            poll_seconds=provider.poll_seconds / speed,
+            pause=FIRST_WAIT / speed,
+        )
+
+
+def no_key(provider_id: str, provider: Provider) -> Unauthorized:
+    """The error for a key that is not there: names the variable, and the way that needs none."""
+    return Unauthorized(
+        f"{provider.name} needs a key, and {provider.key} is not set",
+        provider=provider_id,
+        remedy=f"export {provider.key}=…, or try without one: run `vpgen sandbox` and do what it prints",
+    )

@@ -1,0 +1,353 @@
+"""The backend of a provider: a stage's request in, its result out, and a row of the journal in between.
+
+A vendor's backend is this class with its `wire`, its `name` and the stages it does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, TypeVar, cast
+
+import numpy as np
+from pydantic import Field
+
+from vpgen.backends.http.client import Client, Doubt, verdict
+from vpgen.backends.http.network import no_key
+from vpgen.backends.http.wire import Ask, Handle, Media, Report, Wire
+from vpgen.catalogue import closest_ratio, load_catalogue, nearest_seconds, sku
+from vpgen.clip import Still, Value, Video
+from vpgen.errors import BadOutput, InvalidInput, JobFailed, MissingDependency, NotFound, VpgenError
+from vpgen.faults import point
+from vpgen.media.frames import Frames
+from vpgen.settings import Settings
+from vpgen.stages import (
+    AnimateRequest,
+    BackgroundRequest,
+    CharacterRequest,
+    InterpolateRequest,
+    MattingRequest,
+    Readiness,
+    Request,
+    Stage,
+    UpscaleRequest,
+    Usage,
+    Work,
+)
+from vpgen.store import journal
+from vpgen.store.schema import Outcome
+
+T = TypeVar("T")
+SUBMITS = 3
+"""How often a request is sent when each time it is proven not to have arrived."""
+LOOKS = 2
+"""How often a provider's record must say that a request did not arrive: records may lag behind."""
+JPEG_QUALITIES = (95, 88, 78)
+_OUTCOMES: dict[str, Outcome] = {"refused": "refused", "cancelled": "cancelled"}
+SENT_CRF = "12"
+"""Of a video that is sent to be enlarged: what is lost here would be enlarged too."""
+
+
+class RemoteParams(Value):
+    """`model` as in the catalogue; `ratio` as the model spells it (default: the nearest to what is wanted).
+
+    `deadline`: seconds to wait for a job. `options` are sent as they are, for what the catalogue has no word for.
+    """
+
+    model: str
+    ratio: str | None = None
+    deadline: Annotated[float, Field(gt=0, le=86_400)] = 1800.0
+    options: dict[str, str | int | float | bool] = Field(default_factory=dict)
+
+
+class Remote:
+    """What every provider's backend does."""
+
+    name: ClassVar[str]
+    version: ClassVar[str] = "1"
+    stored: ClassVar[bool] = True
+    paid: ClassVar[bool] = True
+    Params: ClassVar[type[Value]] = RemoteParams
+    wire: ClassVar[Wire]
+
+    def __init__(self, params: RemoteParams) -> None:
+        self.params = params
+
+    @property
+    def model(self) -> str:
+        """The model's name, for the journal."""
+        return self.params.model
+
+    @classmethod
+    def readiness(cls) -> Readiness:
+        settings = Settings()
+        provider = load_catalogue(settings.catalogue)[cls.name]
+        if settings.providers_url:
+            return Readiness(ready=True, note=f"look-alike at {settings.providers_url}")
+        if settings.secret(provider.key):
+            return Readiness(ready=True, note=f"{provider.key} is set")
+        missing = no_key(cls.name, provider)
+        return Readiness(ready=False, note=missing.message, remedy=missing.remedy or "")
+
+    @classmethod
+    def problems(cls, stage: Stage, params: RemoteParams, config: Mapping[str, Any]) -> Iterator[str]:
+        """What is wrong with this choice, as far as that is known when the config (its whole document) is read."""
+        settings = Settings()
+        try:
+            model = load_catalogue(settings.catalogue)[cls.name].model(params.model)
+        except NotFound as error:
+            yield str(error.message)
+            return
+        seconds = None
+        if stage == "animate" and isinstance(wanted := config.get("seconds", 6.0), int | float):
+            try:
+                seconds = nearest_seconds(model, wanted)
+            except InvalidInput as error:
+                yield f"{params.model} {error.message}"
+        for problem in model.check(stage, ratio=params.ratio, seconds=seconds, territory=settings.territory):
+            yield f"{params.model} {problem}"
+
+    def estimate(self, request: Request) -> Usage:
+        """Raises InvalidInput for a request that the model cannot take: before anything is reserved."""
+        ask = self._ask(request)
+        problems = list(
+            ask.model.check(
+                ask.stage,
+                prompt=ask.prompt,
+                ratio=ask.ratio,
+                seconds=ask.seconds,
+                territory=Settings().territory,
+            )
+        )
+        if problems:
+            raise InvalidInput(
+                f"{self.params.model} {'; '.join(problems)}",
+                backend=self.name,
+                remedy="Shorten the prompt, or choose another model: `vpgen catalogue`",
+            )
+        return self._usage(ask)
+
+    async def make_picture(self, request: CharacterRequest | BackgroundRequest, work: Work) -> Still:
+        from vpgen.media.pictures import covering, read_picture
+
+        still = await self._run(self._ask(request), work, read_picture)
+        return covering(still, request.size) if isinstance(request, BackgroundRequest) else still
+
+    async def cut_out(self, request: MattingRequest, work: Work) -> Still:
+        still = await work.in_thread(request.picture.load)
+        if still.alpha is not None and work.paid:
+            work.paid.outcome = "never"  # it comes cut out: there is nothing to buy
+            return cast("Still", still)
+        media = await work.in_thread(_as_media, still)
+        return await self._run(self._ask(request, media), work, _read_cut_out)
+
+    async def make_moving(self, request: AnimateRequest, work: Work) -> Video:
+        media = await work.in_thread(lambda: _as_media(request.still.load()))
+        return await self._run(self._ask(request, media), work, _read_video)
+
+    async def finish(self, request: UpscaleRequest | InterpolateRequest, work: Work) -> Video:
+        media = await work.in_thread(_as_mp4, request.video.load, work.dir / "sent.mp4")
+        return await self._run(self._ask(request, media), work, _read_video)
+
+    def _ask(self, request: Request, media: Media | None = None) -> Ask:
+        """The request in the words that every wire understands."""
+        model = load_catalogue(Settings().catalogue)[self.name].model(self.params.model)
+        asked: dict[str, Any] = {}
+        if isinstance(request, CharacterRequest | BackgroundRequest):
+            is_person = isinstance(request, CharacterRequest)
+            described = request.prompt.character if is_person else request.prompt.background
+            asked = {
+                "stage": "character" if is_person else "background",
+                "prompt": ", ".join(part for part in (described, request.prompt.style) if part),
+                "negative": request.prompt.negative,
+                "seed": request.seed,
+                "size": request.size,
+            }
+        elif isinstance(request, AnimateRequest):
+            asked = {
+                "stage": "animate",
+                "prompt": request.prompt.motion,
+                "negative": request.prompt.negative,
+                "seed": request.seed,
+                "size": request.spec.size,
+                "seconds": nearest_seconds(model, request.spec.seconds),
+                "fps": request.spec.fps,
+            }
+        elif isinstance(request, MattingRequest):
+            asked = {"stage": "matting"}
+        elif isinstance(request, UpscaleRequest):
+            asked = {"stage": "upscale", "size": request.size}
+        elif isinstance(request, InterpolateRequest):
+            asked = {"stage": "interpolate", "fps": request.fps}
+        ratio = self.params.ratio or (closest_ratio(model, asked["size"]) if asked.get("size") else None)
+        extra = {**model.defaults, **self.params.options}
+        return Ask(name=self.params.model, model=model, ratio=ratio, media=media, extra=extra, **asked)
+
+    def _sku(self, ask: Ask) -> str:
+        price = ask.model.price
+        return sku(self.name, ask.name, ask.ratio if price and ask.ratio in price.by_ratio else None)
+
+    def _usage(self, ask: Ask) -> Usage:
+        """How much of the model it takes, in the unit its price is quoted in."""
+        price = ask.model.price
+        quantity = Decimal(1)
+        if price and price.per == "second":
+            quantity = Decimal(ask.seconds or 6)
+        elif price and price.per == "megapixel" and ask.size:
+            quantity = Decimal(ask.size[0] * ask.size[1]) / 10**6
+        return {self._sku(ask): quantity}
+
+    async def _run(self, ask: Ask, work: Work, read: Callable[[Path], T]) -> T:
+        """Have it made, or take up what an earlier run had begun; `read` decodes the output.
+
+        Raises typed errors. Whether the job is over stands in `work.paid`, what it cost in the usage reported.
+        """
+        paid, network = work.paid, work.network
+        if paid is None or network is None:
+            raise MissingDependency("this backend buys: it runs inside `vpgen.step`, which keeps the books")
+        client = network.client(self.wire)
+        got: Handle | Report | None = Handle.model_validate(paid.handle) if paid.handle else None
+        if got is None and paid.doubtful:
+            got = await self._find(client, ask, paid, work)
+        if got is None:
+            got = await self._submit(client, ask, paid, work)
+        point("submitted")
+        if isinstance(got, Handle):
+            job_id = got.job_id
+            report = await client.wait(got, ask, work.progress, self.params.deadline)
+        else:
+            job_id, report = "", got
+            paid.inline = True
+        point("ended")
+        self._book(report, ask, work)
+        if report.state != "succeeded":
+            paid.outcome = _OUTCOMES.get(report.state, "failed")
+            verdict(report, ask, self.wire, job_id)
+        path = work.dir / "output"
+        try:
+            await client.fetch(report, ask, path, job_id)
+            point("fetched")
+            return cast("T", await work.in_thread(read, path))
+        except InvalidInput as error:
+            paid.outcome = "bad-output"
+            raise BadOutput(
+                f"what came back is broken: {error.message}", provider=self.name, model=ask.name, job_id=job_id
+            ) from error
+        except BadOutput:
+            paid.outcome = "bad-output"
+            raise
+
+    async def _submit(self, client: Client, ask: Ask, paid: journal.PaidCall, work: Work) -> Handle | Report:
+        """Send it once; when the answer is lost, find out what became of it before it is sent again."""
+        try:
+            address = await client.upload(ask.media) if ask.media else None
+        except VpgenError:
+            paid.outcome = "never"
+            raise
+        for tried in range(SUBMITS):
+            point("submitting")
+            try:
+                got = await client.submit(ask, address)
+            except Doubt as doubt:
+                await paid.unknown(str(doubt))
+                point("unknown")
+                found = await self._find(client, ask, paid, work)
+                if found is not None:
+                    return found
+                await asyncio.sleep(client.pause * 2**tried)
+                await paid.submitting()
+            except VpgenError:
+                paid.outcome = "never"
+                raise
+            else:
+                point("accepted")
+                if isinstance(got, Handle):
+                    await paid.submitted(got.model_dump(mode="json"))
+                return got
+        paid.outcome = "never"
+        raise client.unavailable(f"{SUBMITS} requests in a row were lost on the way", ask.name)
+
+    async def _find(self, client: Client, ask: Ask, paid: journal.PaidCall, work: Work) -> Handle | None:
+        """The job of a submit whose answer nobody saw; None when there is none. Raises UnknownOutcome, JobFailed."""
+
+        def known() -> tuple[set[str], int, int]:
+            handles, doubtful = journal.known_handles(paid.database, self.name, ask.name)
+            lost = journal.lost(paid.database, self.name, ask.name)
+            return {str(handle["job_id"]) for handle in handles}, doubtful, lost
+
+        for _ in range(LOOKS):
+            found = await client.find(ask, paid.created, known)
+            if found:
+                break
+            await asyncio.sleep(client.pause)
+        if isinstance(found, Handle):
+            await paid.submitted(found.model_dump(mode="json"))
+            return found
+        if not found:
+            return None
+        paid.outcome = "lost"
+        for name, quantity in self._usage(ask).items():
+            work.use(name, quantity)
+        raise JobFailed(
+            "the job was accepted and charged, but its answer was lost on the way, and this provider gives no way to "
+            "find it again",
+            provider=self.name,
+            model=ask.name,
+            cost_usd=None,
+            remedy="Nothing was bought again. The same command starts a new job; the lost one is on the books as waste",
+        )
+
+    def _book(self, report: Report, ask: Ask, work: Work) -> None:
+        """What a job that ended costs: by the provider's word, else by the price book, else nothing if it is free."""
+        if report.state != "succeeded" and report.charged is False and report.usd is None:
+            return
+        for name, quantity in self._usage(ask).items():
+            work.use(name, quantity)
+            if report.usd is not None:
+                work.bill(name, report.usd)
+
+
+def _read_cut_out(path: Path) -> Still:
+    from vpgen.media.pictures import read_picture
+
+    still = read_picture(path)
+    if still.alpha is None:
+        raise InvalidInput("nothing in it is transparent")
+    return still
+
+
+def _read_video(path: Path) -> Video:
+    from vpgen.media.video import probe
+
+    return probe(path)
+
+
+def _as_media(still: Still, limit: int = 5_000_000) -> Media:
+    """A still as PNG; as JPEG when that is too large to be sent along. A cut-out keeps its alpha."""
+    from PIL import Image
+
+    picture = Image.fromarray(np.dstack([still.rgb, still.alpha]) if still.alpha is not None else still.rgb)
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", compress_level=4)
+    if buffer.tell() * 4 // 3 < limit or still.alpha is not None:
+        return Media("image", "image/png", buffer.getvalue())
+    for quality in JPEG_QUALITIES:
+        buffer = io.BytesIO()
+        picture.save(buffer, "JPEG", quality=quality)
+        if buffer.tell() * 4 // 3 < limit:
+            break
+    return Media("image", "image/jpeg", buffer.getvalue())
+
+
+def _as_mp4(load: Any, path: Path) -> Media:
+    """A clip as an H.264 file that every provider reads."""
+    from vpgen.media.color import as_pixels
+    from vpgen.media.video import decode, encode
+
+    source = load()
+    frames = source if isinstance(source, Frames) else decode(source, "yuv420p")
+    encode(as_pixels(frames, "yuv420p"), path, {"crf": SENT_CRF, "preset": "veryfast"})
+    return Media("video", "video/mp4", path)

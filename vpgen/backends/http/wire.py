@@ -1,0 +1,153 @@
+"""What a vendor's file says: how a call is written on the wire, and what the answers mean. No I/O happens here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Protocol
+
+import httpx
+from pydantic import AwareDatetime
+
+from vpgen.catalogue import Model, Provider
+from vpgen.clip import Value
+from vpgen.errors import VpgenError
+from vpgen.stages import Stage
+
+Kind = Literal["image", "video"]
+State = Literal["waiting", "running", "succeeded", "failed", "refused", "cancelled"]
+
+
+@dataclass(frozen=True)
+class Media:
+    """A picture or video to be sent: its bytes, or the file they are in."""
+
+    kind: Kind
+    mime: str
+    data: bytes | Path
+
+    def read(self) -> bytes:
+        """All of it."""
+        return self.data if isinstance(self.data, bytes) else self.data.read_bytes()
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return len(self.data) if isinstance(self.data, bytes) else self.data.stat().st_size
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What is wanted of a model, in vpgen's words. `size` is (width, height) in pixels, `seconds` whole seconds."""
+
+    stage: Stage
+    name: str
+    model: Model
+    prompt: str = ""
+    negative: str = ""
+    seed: int = 0
+    ratio: str | None = None
+    size: tuple[int, int] | None = None
+    seconds: int | None = None
+    fps: int | None = None
+    media: Media | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def makes(self) -> Kind:
+        """What comes back."""
+        return "video" if self.stage in {"animate", "upscale", "interpolate"} else "image"
+
+
+@dataclass(frozen=True)
+class Call:
+    """One HTTP request: `path` is below the provider's URL, or a whole URL."""
+
+    method: str
+    path: str
+    json: Any = None
+    data: Mapping[str, str] | None = None
+    files: Mapping[str, tuple[str, bytes, str]] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Handle(Value):
+    """Everything needed to find a job again, by any process: it is in the journal before the first poll."""
+
+    provider: str
+    model: str
+    job_id: str
+    poll: str
+    cancel: str | None = None
+    created: AwareDatetime
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the provider says of a job.
+
+    `progress` 0 to 1. `outputs` are URLs, or the bytes themselves. `usd` is what it says it charged; None when it
+    does not say. `charged` is whether a job that did not succeed is paid for (None: see `usd`).
+    """
+
+    state: State
+    progress: float | None = None
+    outputs: tuple[str | bytes, ...] = ()
+    usd: Decimal | None = None
+    charged: bool | None = None
+    message: str = ""
+    code: str = ""
+    retryable: bool = False
+
+
+class Wire(Protocol):
+    """One vendor. Stateless: everything is decided by the arguments."""
+
+    provider_id: ClassVar[str]
+
+    def headers(self, key: str) -> Mapping[str, str]:
+        """What every request carries."""
+        ...
+
+    def upload(self, media: Media) -> Call | None:
+        """How a file is brought there when it is too large to be sent along; None when it never has to be."""
+        ...
+
+    def uploaded(self, response: httpx.Response, media: Media) -> tuple[str, Call | None]:
+        """The address to use it by, and the second call that some vendors want for the bytes themselves."""
+        ...
+
+    def create(self, ask: Ask, address: str | None) -> Call:
+        """The call that costs money. `address` is that of the uploaded media."""
+        ...
+
+    def created(self, response: httpx.Response, ask: Ask) -> Handle | Report:
+        """A job to wait for, or the result at once. Raises ValueError when it is neither."""
+        ...
+
+    def poll(self, handle: Handle) -> Call:
+        """How to ask what became of it. Costs nothing."""
+        ...
+
+    def report(self, response: httpx.Response, ask: Ask) -> Report:
+        """What the answer to a poll means. Raises ValueError for a state nobody knows."""
+        ...
+
+    def cancel(self, handle: Handle) -> Call | None:
+        """How to stop it; None when that cannot be done."""
+        ...
+
+    def error(self, response: httpx.Response, provider: Provider, model: str) -> VpgenError:
+        """The error behind a 4xx answer."""
+        ...
+
+    def evidence(self, ask: Ask) -> Call | None:
+        """What to ask when the answer to `create` was lost; None when the vendor keeps no record one can see."""
+        ...
+
+    def weigh(self, response: httpx.Response, ask: Ask, since: datetime) -> list[Handle] | int:
+        """The answer to that: jobs created since then that look like this one, or a count of all in 24 hours."""
+        ...
