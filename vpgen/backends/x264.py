@@ -67,13 +67,13 @@ class X264:
 
 
 def reduced(frames: Frames, spec: ClipSpec) -> Frames:
-    """A larger or faster stream of the same shape brought down to the spec; a provider's clip comes as it comes.
+    """A larger stream of the same shape, or one of a multiple of the rate, brought down to the spec.
 
-    Anything else is passed on as it is.
+    A provider's clip comes as it comes. Anything else is passed on as it is: it would judder, or be stretched.
     """
     if frames.size[0] > spec.size[0] and _like(frames.size, spec.size):
         frames = shrunk(frames, spec.size)
-    if frames.fps > spec.fps:
+    if frames.fps > spec.fps and frames.fps % spec.fps == 0:
         frames = resample(frames, spec.fps, lambda before, after, t: before if t < 0.5 else after)
     return frames
 

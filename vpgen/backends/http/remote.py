@@ -107,6 +107,10 @@ class Remote:
                 seconds = nearest_seconds(model, wanted)
             except InvalidInput as error:
                 yield f"{params.model} {error.message}"
+        preview = config.get("preview")
+        rate = preview.get("fps", 12) if isinstance(preview, Mapping) else 12
+        if stage == "animate" and model.fps and isinstance(rate, int) and rate > 0 and model.fps % rate:
+            yield f"{params.model} makes {model.fps} fps, of which a preview at {rate} fps is no whole part"
         for problem in model.check(stage, ratio=params.ratio, seconds=seconds, territory=settings.territory):
             yield f"{params.model} {problem}"
 
