@@ -34,6 +34,8 @@ T = TypeVar("T")
 Kind = Literal["preview", "final"]
 KIND = "clips"
 """The store's document kind of clip manifests."""
+REQUESTS = "requests"
+"""The store's document kind of what was asked for: there from the start, so that any run can be taken up again."""
 REMAKES = 3
 """How often a run starts over when a stored object turns out to be corrupted (what is whole is reused)."""
 
@@ -176,6 +178,26 @@ async def make(
         return await final(first.id, config=resolved, out=out, runtime=opened, tell=tell, around=around)
 
 
+async def resume(
+    clip_id: str,
+    *,
+    out: Path | None = None,
+    runtime: Runtime | None = None,
+    tell: Listener = silent,
+    around: Around = plain,
+) -> Clip:
+    """Take up a clip that was stopped, killed or failed: what is finished is kept, jobs at providers are picked up.
+
+    Raises NotFound for an id nobody began, and what `preview` raises.
+    """
+    async with _opened(runtime) as opened:
+        asked = opened.store.get_document(REQUESTS, clip_id)
+        if asked is None:
+            raise NotFound(f"no clip {clip_id!r} was begun in {opened.store.address}", remedy="See `vpgen list`")
+        request, config = ClipRequest.model_validate(asked["request"]), PipelineConfig.model_validate(asked["config"])
+        return await _render(asked["kind"], request, config, asked["parent"], opened, out, tell, around)
+
+
 def find(runtime: Runtime, name: str) -> Manifest:
     """The manifest of a clip by its id, or by the start of it when that is unique.
 
@@ -211,6 +233,16 @@ async def _render(
     clip_id = _clip_id(kind, request, config)
     ledger = _ledger(runtime, clip_id, config, parent)
     began = time.monotonic()
+    runtime.store.put_document(
+        REQUESTS,
+        clip_id,
+        {
+            "kind": kind,
+            "request": request.model_dump(mode="json"),
+            "config": config.model_dump(mode="json"),
+            "parent": parent,
+        },
+    )
     clips.begin(
         runtime.database,
         clip_id,

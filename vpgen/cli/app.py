@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vpgen.cli import doctor, project
+from vpgen.cli import doctor, journal, project
 from vpgen.cli.common import Json, Out, console, fail, report, settings_output
 from vpgen.errors import VpgenError
 
@@ -30,6 +30,8 @@ app = typer.Typer(
     does each stage; `vpgen doctor` says what this machine can do.""",
 )
 app.add_typer(project.app, name="project")
+app.add_typer(journal.app, name="journal")
+app.command()(journal.cost)
 app.command()(doctor.doctor)
 
 INTERRUPTED = 130
@@ -84,6 +86,22 @@ def make(
     """Preview and final in one go."""
     arguments = {"config": config, "seed": seed, "character": character, "background": background, "out": out}
     _render("make", story, arguments, as_json=as_json, flow=flow)
+
+
+@app.command()
+def resume(clip: ClipId, out: Out = None, as_json: Json = False) -> None:
+    """Take up a clip that was stopped, killed or failed: what is finished is kept, jobs at providers are picked up."""
+    _render("resume", clip, {"out": out}, as_json=as_json, flow=False)
+
+
+@app.command()
+def cancel(clip: ClipId, as_json: Json = False) -> None:
+    """Stop a clip's jobs at their providers, and release what they do not charge."""
+    from vpgen import remote_jobs, studio
+    from vpgen.runtime import Runtime
+
+    with Runtime.open() as runtime:
+        journal.tell(studio.run(remote_jobs.cancel_clip(runtime, clip)), as_json=as_json)
 
 
 @app.command()

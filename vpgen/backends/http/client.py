@@ -25,6 +25,7 @@ from vpgen.errors import (
     JobFailed,
     QuotaExceeded,
     Refused,
+    RequestRejected,
     Unauthorized,
     Unavailable,
     UnknownOutcome,
@@ -265,19 +266,26 @@ class Client:
         return _whole(response, body)
 
     def _error(self, response: httpx.Response, model: str) -> VpgenError:
-        """The vendor's own reading of a 4xx, or the plain one."""
-        status, said = response.status_code, _short(response)
+        """What a 4xx means. Nothing was accepted, so nothing is charged."""
+        status, said = response.status_code, self.wire.said(response)[:400]
         name, at = self.provider.name, self.wire.provider_id
         if status == 401:
             remedy = f"Check {self.provider.key}"
             return Unauthorized(f"{name} does not accept the key: {said}", provider=at, model=model, remedy=remedy)
-        if status == 402:
+        if status == 402 or "credit" in said.lower() or "billing" in said.lower():
             remedy = "Buy credit there"
             return QuotaExceeded(f"{name}: out of credit: {said}", provider=at, model=model, remedy=remedy)
         if status == 429:
             wait = f" for {seconds:.0f} s" if (seconds := retry_after(response)) else ""
             return Unavailable(f"{name} throttles us{wait}: {said}", provider=at, model=model, retryable=True)
-        return self.wire.error(response, self.provider, model)
+        if any(word in said.lower() for word in self.wire.refusals):
+            return Refused(f"{name} refused it: {said}", backend=at, remedy="Rephrase the story")
+        return RequestRejected(
+            f"{name} rejects the request ({status}): {said}",
+            provider=at,
+            model=model,
+            remedy="Change what it names in the config or the catalogue; nothing was charged",
+        )
 
     def unavailable(self, cause: object, model: str, job_id: str | None = None) -> Unavailable:
         """The error of a provider that cannot be used now; with a `job_id` a job goes on there meanwhile."""

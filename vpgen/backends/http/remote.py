@@ -10,7 +10,7 @@ import io
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, TypeVar, cast
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, cast
 
 import numpy as np
 from pydantic import Field
@@ -20,7 +20,7 @@ from vpgen.backends.http.network import no_key
 from vpgen.backends.http.wire import Ask, Handle, Media, Report, Wire
 from vpgen.catalogue import closest_ratio, load_catalogue, nearest_seconds, sku
 from vpgen.clip import Still, Value, Video
-from vpgen.errors import BadOutput, InvalidInput, JobFailed, MissingDependency, NotFound, VpgenError
+from vpgen.errors import BadOutput, InvalidInput, JobFailed, MissingDependency, NotFound, UnknownOutcome, VpgenError
 from vpgen.faults import point
 from vpgen.media.frames import Frames
 from vpgen.settings import Settings
@@ -55,12 +55,15 @@ class RemoteParams(Value):
     """`model` as in the catalogue; `ratio` as the model spells it (default: the nearest to what is wanted).
 
     `deadline`: seconds to wait for a job. `options` are sent as they are, for what the catalogue has no word for.
+    `on_lost`: when the answer to a purchase was lost and the provider cannot say what became of it, or gives no way
+    to have its result: stop and say so, or book it as paid and buy again (at most three times, within the budget).
     """
 
     model: str
     ratio: str | None = None
     deadline: Annotated[float, Field(gt=0, le=86_400)] = 1800.0
     options: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    on_lost: Literal["stop", "buy-again"] = "stop"
 
 
 class Remote:
@@ -282,26 +285,34 @@ class Remote:
             lost = journal.lost(paid.database, self.name, ask.name)
             return {str(handle["job_id"]) for handle in handles}, doubtful, lost
 
-        for _ in range(LOOKS):
-            found = await client.find(ask, paid.created, known)
-            if found:
-                break
-            await asyncio.sleep(client.pause)
-        if isinstance(found, Handle):
-            await paid.submitted(found.model_dump(mode="json"))
-            return found
-        if not found:
-            return None
+        found: Handle | bool = False
+        try:
+            for _ in range(LOOKS):
+                if found := await client.find(ask, paid.created, known):
+                    break
+                await asyncio.sleep(client.pause)
+        except UnknownOutcome as error:
+            if self.params.on_lost == "stop":
+                raise
+            why = error.message
+        else:
+            if isinstance(found, Handle):
+                await paid.submitted(found.model_dump(mode="json"))
+                return found
+            if not found:
+                return None
+            why = "it was accepted and charged, but its answer was lost on the way, and it cannot be found again"
         paid.outcome = "lost"
         for name, quantity in self._usage(ask).items():
             work.use(name, quantity)
         raise JobFailed(
-            "the job was accepted and charged, but its answer was lost on the way, and this provider gives no way to "
-            "find it again",
+            why,
             provider=self.name,
             model=ask.name,
             cost_usd=None,
-            remedy="Nothing was bought again. The same command starts a new job; the lost one is on the books as waste",
+            retryable=self.params.on_lost == "buy-again",
+            remedy="It is on the books as waste, and nothing was bought again: the same command buys a new one "
+            "(`on_lost: buy-again` in the config does so by itself)",
         )
 
     def _book(self, report: Report, ask: Ask, work: Work) -> None:

@@ -16,8 +16,6 @@ import httpx
 
 from vpgen.backends.http.remote import Remote
 from vpgen.backends.http.wire import Ask, Call, Handle, Media, Report, State, Wire
-from vpgen.catalogue import Provider
-from vpgen.errors import QuotaExceeded, Refused, RequestRejected, VpgenError
 
 VERSION = "2024-11-06"
 CREDIT_USD = Decimal("0.01")
@@ -37,7 +35,7 @@ RESOLUTIONS = ((1280, "720p"), (1920, "1k"), (2560, "2k"))
 """Width up to which a named resolution is enough; beyond it, 4k."""
 
 
-class RunwayWire:
+class RunwayWire(Wire):
     """Requests and answers of api.dev.runwayml.com."""
 
     provider_id: ClassVar[str] = "runway"
@@ -100,18 +98,18 @@ class RunwayWire:
     def cancel(self, handle: Handle) -> Call | None:
         return Call("DELETE", handle.cancel or handle.poll)
 
-    def error(self, response: httpx.Response, provider: Provider, model: str) -> VpgenError:
-        said = _said(response)
-        if "moderat" in said.lower() or "safety" in said.lower():
-            return Refused(f"{provider.name} refused it: {said}", backend="runway", remedy="Rephrase the story")
-        if "credit" in said.lower():
-            return QuotaExceeded(f"{provider.name}: {said}", provider="runway", model=model, remedy="Buy credit there")
-        return RequestRejected(
-            f"{provider.name} rejects the request ({response.status_code}): {said}",
-            provider="runway",
-            model=model,
-            remedy="Change what it names in the config; nothing was charged",
-        )
+    def said(self, response: httpx.Response) -> str:
+        """The error with its issues, which name the field at fault."""
+        try:
+            said = response.json()
+        except ValueError:
+            return response.text[:200]
+        issues = [
+            f"{'.'.join(map(str, issue.get('path', [])))}: {issue.get('message', '')}"
+            for issue in said.get("issues", [])
+            if isinstance(issue, dict)
+        ]
+        return "; ".join([str(said.get("error", "")), *issues])[:400]
 
     def evidence(self, ask: Ask) -> Call | None:  # noqa: ARG002  # one page for all models
         return Call("GET", "/v1/organization")
@@ -141,17 +139,3 @@ def _data_uri(media: Media | None) -> str:
     if media is None:
         raise ValueError("this stage sends a picture or a video")
     return f"data:{media.mime};base64,{base64.b64encode(media.read()).decode()}"
-
-
-def _said(response: httpx.Response) -> str:
-    """The error with its issues, which name the field at fault."""
-    try:
-        said = response.json()
-    except ValueError:
-        return response.text[:200]
-    issues = [
-        f"{'.'.join(map(str, issue.get('path', [])))}: {issue.get('message', '')}"
-        for issue in said.get("issues", [])
-        if isinstance(issue, dict)
-    ]
-    return "; ".join([str(said.get("error", "")), *issues])[:400]

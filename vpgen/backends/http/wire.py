@@ -12,9 +12,8 @@ from typing import Any, ClassVar, Literal, Protocol
 import httpx
 from pydantic import AwareDatetime
 
-from vpgen.catalogue import Model, Provider
+from vpgen.catalogue import Model
 from vpgen.clip import Value
-from vpgen.errors import VpgenError
 from vpgen.stages import Stage
 
 Kind = Literal["image", "video"]
@@ -70,7 +69,8 @@ class Call:
     path: str
     json: Any = None
     data: Mapping[str, str] | None = None
-    files: Mapping[str, tuple[str, bytes, str]] | None = None
+    files: Mapping[str, tuple[str | None, bytes, str | None]] | None = None
+    """Multipart parts: (file name, content, type); a plain field has neither name nor type."""
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -107,18 +107,20 @@ class Wire(Protocol):
     """One vendor. Stateless: everything is decided by the arguments."""
 
     provider_id: ClassVar[str]
+    refusals: ClassVar[tuple[str, ...]] = ("moderat", "safety", "nsfw", "sensitive", "flagged", "content_policy")
+    """Words by which a 4xx or a failure says that the content is refused."""
 
     def headers(self, key: str) -> Mapping[str, str]:
         """What every request carries."""
         ...
 
-    def upload(self, media: Media) -> Call | None:
+    def upload(self, media: Media) -> Call | None:  # noqa: ARG002
         """How a file is brought there when it is too large to be sent along; None when it never has to be."""
-        ...
+        return None
 
-    def uploaded(self, response: httpx.Response, media: Media) -> tuple[str, Call | None]:
+    def uploaded(self, response: httpx.Response, media: Media) -> tuple[str, Call | None]:  # noqa: ARG002
         """The address to use it by, and the second call that some vendors want for the bytes themselves."""
-        ...
+        return "", None
 
     def create(self, ask: Ask, address: str | None) -> Call:
         """The call that costs money. `address` is that of the uploaded media."""
@@ -136,18 +138,18 @@ class Wire(Protocol):
         """What the answer to a poll means. Raises ValueError for a state nobody knows."""
         ...
 
-    def cancel(self, handle: Handle) -> Call | None:
+    def cancel(self, handle: Handle) -> Call | None:  # noqa: ARG002
         """How to stop it; None when that cannot be done."""
+        return None
+
+    def said(self, response: httpx.Response) -> str:
+        """The vendor's own words in a 4xx answer, with the name of the error and the field at fault."""
         ...
 
-    def error(self, response: httpx.Response, provider: Provider, model: str) -> VpgenError:
-        """The error behind a 4xx answer."""
-        ...
-
-    def evidence(self, ask: Ask) -> Call | None:
+    def evidence(self, ask: Ask) -> Call | None:  # noqa: ARG002
         """What to ask when the answer to `create` was lost; None when the vendor keeps no record one can see."""
-        ...
+        return None
 
-    def weigh(self, response: httpx.Response, ask: Ask, since: datetime) -> list[Handle] | int:
+    def weigh(self, response: httpx.Response, ask: Ask, since: datetime) -> list[Handle] | int:  # noqa: ARG002
         """The answer to that: jobs created since then that look like this one, or a count of all in 24 hours."""
-        ...
+        return []
