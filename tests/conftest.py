@@ -10,6 +10,8 @@ from vpgen.config import PipelineConfig, load_config
 from vpgen.runtime import Runtime
 from vpgen.settings import Settings
 
+pytest_plugins = ["conftest_databases", "conftest_http"]
+
 
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
