@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import shutil
 import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
@@ -13,65 +12,27 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
-from pydantic import AwareDatetime, ValidationError
+from pydantic import ValidationError
 
 from vpgen import pipeline, references
-from vpgen.clip import ClipRequest, Prompt, Value, Video
+from vpgen.clip import ClipRequest, Prompt
 from vpgen.config import PipelineConfig, load_config
 from vpgen.errors import Corrupted, InvalidInput, NotFound, StoreError
 from vpgen.events import Event, Listener, silent
-from vpgen.money.ledger import Cost, Ledger
+from vpgen.results import KIND, Clip, Kind, Manifest, clip_of, find, ledger_of, sheet_of, show, whole
 from vpgen.runtime import Runtime
-from vpgen.stages import Scores
-from vpgen.step import Around, Steps, Trail, plain
+from vpgen.step import Around, Steps, plain
 from vpgen.store import clips
-from vpgen.store.objects import Blob
-from vpgen.store.records import load, read_record
+
+__all__ = ["Clip", "Manifest", "final", "find", "make", "plan", "preview", "resume", "run", "show"]
 
 T = TypeVar("T")
-Kind = Literal["preview", "final"]
-KIND = "clips"
-"""The store's document kind of clip manifests."""
 REQUESTS = "requests"
 """The store's document kind of what was asked for: there from the start, so that any run can be taken up again."""
 REMAKES = 3
 """How often a run starts over when a stored object turns out to be corrupted (what is whole is reused)."""
-
-
-class Manifest(Value):
-    """What a clip was made from: enough to make it again, and the keys of everything in it."""
-
-    id: str
-    kind: Kind
-    parent: str | None
-    request: ClipRequest
-    config: PipelineConfig
-    video: str
-    scores: str
-    sheet: Blob
-    trail: tuple[Trail, ...]
-    seconds: float
-    created: AwareDatetime
-
-
-class Clip(Value):
-    """A finished clip: its files, its figures, its cost. `cached` is true when nothing had to be made."""
-
-    manifest: Manifest
-    video: Path
-    sheet: Path
-    scores: Scores
-    cost: Cost
-    trail: tuple[Trail, ...]
-    seconds: float
-    cached: bool
-
-    @property
-    def id(self) -> str:
-        """The name to call it by in every command."""
-        return self.manifest.id
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -96,7 +57,7 @@ async def plan(
     async with _opened(runtime) as opened:
         resolved = _config(config, opened)
         request = _request(story, 0, None, None, opened)
-        ledger = _ledger(opened, None, resolved)
+        ledger = ledger_of(opened, None, resolved)
         return await pipeline.plan(request, Steps(opened, resolved, ledger, tell, around))
 
 
@@ -198,27 +159,6 @@ async def resume(
         return await _render(asked["kind"], request, config, asked["parent"], opened, out, tell, around)
 
 
-def find(runtime: Runtime, name: str) -> Manifest:
-    """The manifest of a clip by its id, or by the start of it when that is unique.
-
-    Raises NotFound, or InvalidInput for what cannot be an id.
-    """
-    document = runtime.store.get_document(KIND, name)
-    if document is None:
-        near = runtime.store.list_documents(KIND, prefix=name)
-        if len(near) > 1:
-            raise InvalidInput(f"{name!r} fits {len(near)} clips: {', '.join(near[:5])}", remedy="Give more of the id")
-        document = runtime.store.get_document(KIND, near[0]) if near else None
-    if document is None:
-        raise NotFound(f"there is no clip {name!r} in {runtime.store.address}", remedy="See `vpgen list`")
-    return Manifest.model_validate(document)
-
-
-def show(runtime: Runtime, name: str, out: Path | None = None) -> Clip:
-    """A finished clip again, from the store and the ledger. Raises NotFound, Corrupted, StoreError."""
-    return _clip(runtime, find(runtime, name), out)
-
-
 async def _render(
     kind: Kind,
     request: ClipRequest,
@@ -231,7 +171,7 @@ async def _render(
 ) -> Clip:
     """Run the recipe of a preview or a final, with its row in the database, its ledger and its manifest."""
     clip_id = _clip_id(kind, request, config)
-    ledger = _ledger(runtime, clip_id, config, parent)
+    ledger = ledger_of(runtime, clip_id, config, parent)
     began = time.monotonic()
     runtime.store.put_document(
         REQUESTS,
@@ -261,9 +201,9 @@ async def _render(
         )
         scores, video = rendered.scores.load(), rendered.video.load()
         cached = all(entry.how != "made" for entry in steps.trail)
-        known = _whole(runtime, clip_id) if cached else None
+        known = whole(runtime, clip_id) if cached else None
         if known is None:
-            sheet = await runtime.in_thread(_sheet, runtime, clip_id, request, config, video, scores, ledger)
+            sheet = await runtime.in_thread(sheet_of, runtime, clip_id, request, config, video, scores, ledger)
             ledger.adopt(entry.key for entry in steps.trail)
             manifest = Manifest(
                 id=clip_id,
@@ -290,7 +230,7 @@ async def _render(
         raise
     seconds = time.monotonic() - began
     clips.complete(runtime.database, clip_id, seconds, track=not cached)
-    return _clip(runtime, manifest, out, trail=tuple(steps.trail), seconds=seconds, cached=cached)
+    return clip_of(runtime, manifest, out, trail=tuple(steps.trail), seconds=seconds, cached=cached)
 
 
 async def _remaking(recipe: Any, steps: Steps, tell: Listener) -> pipeline.Rendered:
@@ -307,101 +247,6 @@ async def _remaking(recipe: Any, steps: Steps, tell: Listener) -> pipeline.Rende
         else:
             return rendered
     raise StoreError("stored objects keep turning up damaged", remedy="Check the disk; then `vpgen doctor`")
-
-
-def _whole(runtime: Runtime, clip_id: str) -> Manifest | None:
-    """The manifest of an earlier run, None when it or its contact sheet is not there any more."""
-    document = runtime.store.get_document(KIND, clip_id)
-    if document is None:
-        return None
-    manifest = Manifest.model_validate(document)
-    try:
-        runtime.store.get_path(manifest.sheet)
-    except (Corrupted, NotFound):
-        return None
-    return manifest
-
-
-def _clip(
-    runtime: Runtime,
-    manifest: Manifest,
-    out: Path | None,
-    *,
-    trail: tuple[Trail, ...] | None = None,
-    seconds: float | None = None,
-    cached: bool = True,
-) -> Clip:
-    scores = _stored(runtime, manifest.scores, Scores)
-    video = _stored(runtime, manifest.video, Video)
-    folder = out or runtime.settings.out
-    return Clip(
-        manifest=manifest,
-        video=_export(video.path, folder / f"{manifest.id}.mp4"),
-        sheet=_export(runtime.store.get_path(manifest.sheet), folder / f"{manifest.id}.png"),
-        scores=scores,
-        cost=_ledger(runtime, manifest.id, manifest.config, manifest.parent).cost(),
-        trail=manifest.trail if trail is None else trail,
-        seconds=manifest.seconds if seconds is None else seconds,
-        cached=cached,
-    )
-
-
-def _stored(runtime: Runtime, key: str, kind: type[T]) -> T:
-    record = read_record(runtime.store, key)
-    value = load(runtime.store, record.result) if record else None
-    if not isinstance(value, kind):
-        raise NotFound(
-            f"a part of this clip ({key[:12]}…) is no longer in the store",
-            remedy="Run the command that made it again: only what is missing is made",
-        )
-    return value
-
-
-def _export(source: Path, target: Path) -> Path:
-    """Copy out of the store, so that what a user does to the file cannot harm the stored one."""
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(f".{target.name}.part")
-        shutil.copyfile(source, part)
-        part.replace(target)
-    except OSError as error:
-        raise StoreError(
-            f"cannot write {target}: {error.strerror}",
-            remedy="The clip itself is safe in the store: free some space or use --out, then run the command again",
-        ) from error
-    return target.absolute()
-
-
-def _sheet(
-    runtime: Runtime,
-    clip_id: str,
-    request: ClipRequest,
-    config: PipelineConfig,
-    video: Video,
-    scores: Scores,
-    ledger: Ledger,
-) -> Blob:
-    from vpgen.media.contact_sheet import contact_sheet  # cv2 and PIL load only when a clip is made
-
-    figures = [f"{s.name} {s.value:.3g}{s.unit and ' ' + s.unit}" for s in scores.scores if s.value is not None]
-    facts = f"{video.size[0]}x{video.size[1]}  {float(video.fps):g} fps  {video.seconds:.3f} s"
-    lines = [
-        f"{clip_id}   {config.name}   seed {request.seed}   {facts}   {ledger.cost().total:.4f} USD",
-        "   ".join(figures),
-    ]
-    path = contact_sheet(video, runtime.scratch / f"{clip_id}.png", title=request.story, lines=lines)
-    return runtime.store.put_file(path, "image/png")
-
-
-def _ledger(runtime: Runtime, clip_id: str | None, config: PipelineConfig, parent: str | None = None) -> Ledger:
-    return Ledger(
-        runtime.database,
-        runtime.prices,
-        clip_id,
-        config.budget.clip,
-        parent,
-        day_budget=runtime.settings.day_budget,
-    )
 
 
 def _clip_id(kind: Kind, request: ClipRequest, config: PipelineConfig) -> str:

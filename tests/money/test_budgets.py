@@ -59,7 +59,7 @@ def test_the_sum_never_passes_the_cap(tmp_path_factory: pytest.TempPathFactory, 
             before = _taken(database)
             try:
                 held.append(
-                    (ledger, ledger.reserve("animate", "x", f"k{number}", {"credit": Decimal(wanted)}), credits)
+                    (ledger, ledger.reserve("animate", "x", f"k{number}", {"credit": Decimal(wanted)}), wanted)
                 )
             except OverBudget:
                 assert before + Decimal(wanted) / 100 > limit
