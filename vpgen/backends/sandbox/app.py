@@ -16,6 +16,8 @@ from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
 
 from vpgen.backends.sandbox.control import control_routes
+from vpgen.backends.sandbox.fal import Fal
+from vpgen.backends.sandbox.luma import Luma
 from vpgen.backends.sandbox.media import MIME, Renderer, web_page
 from vpgen.backends.sandbox.problems import Problem
 from vpgen.backends.sandbox.replicate import Replicate
@@ -23,6 +25,7 @@ from vpgen.backends.sandbox.runway import Runway
 from vpgen.backends.sandbox.settings import SandboxSettings
 from vpgen.backends.sandbox.stability import Stability
 from vpgen.backends.sandbox.vendor import Transports, Vendor, World
+from vpgen.catalogue import load_catalogue
 from vpgen.errors import VpgenError
 
 INTERNAL = "http://169.254.169.254/latest/meta-data/"
@@ -79,13 +82,22 @@ async def _endless(data: bytes) -> AsyncIterator[bytes]:
         yield bytes(CHUNK)
 
 
-def build(settings: SandboxSettings, transports: Transports | None = None) -> Starlette:
-    """The whole sandbox. `transports`: the open connections by the client's address, for those that are to be cut."""
+def build(settings: SandboxSettings, transports: Transports | None = None, catalogue: Path | None = None) -> Starlette:
+    """The whole sandbox.
+
+    `transports`: the open connections by the client's address, for those that are to be cut. `catalogue`: a folder
+    whose files win over those that ship.
+    """
     with_folder = tempfile.TemporaryDirectory(prefix="vpgen-sandbox-", ignore_cleanup_errors=True)
-    world = World(settings, Renderer(Path(with_folder.name)), transports if transports is not None else {})
+    world = World(
+        settings,
+        Renderer(Path(with_folder.name)),
+        transports if transports is not None else {},
+        load_catalogue(catalogue),
+    )
     runway = Runway(world)
     replicate = Replicate(world)
-    vendors: list[Vendor] = [runway, Stability(world), replicate]
+    vendors: list[Vendor] = [runway, Stability(world), replicate, Luma(world), Fal(world)]
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:  # noqa: ARG001

@@ -26,7 +26,7 @@ import re
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal, get_args
@@ -34,7 +34,6 @@ from typing import Any, Literal, get_args
 from vpgen.backends.sandbox.media import Recipe
 from vpgen.backends.sandbox.problems import Problem
 from vpgen.backends.sandbox.settings import Kind, SandboxSettings
-from vpgen.catalogue import load_catalogue
 
 State = Literal["waiting", "throttled", "running", "succeeded", "failed", "refused", "cancelled", "unknown"]
 Garbage = Literal["garbage-html", "truncate", "garbage-endless", "redirect-internal"]
@@ -129,10 +128,11 @@ class Job:
 
 
 class Jobs:
-    """All jobs, and who may start when."""
+    """All jobs, and who may start when. `tiers`: jobs at once by vendor, where the settings do not say."""
 
-    def __init__(self, settings: SandboxSettings) -> None:
+    def __init__(self, settings: SandboxSettings, tiers: Mapping[str, int | None]) -> None:
         self.settings = settings
+        self._tiers = tiers
         self.by_id: dict[str, Job] = {}
         self._attempts: Counter[str] = Counter()
         self._busy: dict[str, list[Job]] = {}
@@ -224,7 +224,7 @@ class Jobs:
         """Give every job that has not begun the first free place, in order."""
         busy = [job for job in self._busy[vendor] if job.state(now) not in DONE or job.starts == 0.0]
         self._busy[vendor] = busy
-        limit = self.settings.throttle.get(vendor) or _tier(vendor) or len(busy)
+        limit = self.settings.throttle.get(vendor) or self._tiers.get(vendor) or len(busy)
         running = [job for job in busy if 0.0 < job.starts <= now]
         places = [now] * max(0, limit - len(running)) + [job.finished() for job in running]
         heapq.heapify(places)
@@ -294,8 +294,3 @@ def _markers(prompt: str, attempt: int) -> Iterable[str]:
         name, once = word.lower().removesuffix("-once"), word.lower().endswith("-once")
         if not once or attempt == 0:
             yield name
-
-
-def _tier(vendor: str) -> int | None:
-    provider = load_catalogue().get(vendor)
-    return provider.concurrency if provider else None

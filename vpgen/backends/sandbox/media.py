@@ -63,6 +63,12 @@ class Recipe:
         """What it makes."""
         return "video" if self.format == "mp4" else "image"
 
+    @property
+    def digest(self) -> str:
+        """Stands for what it makes, wherever its source is kept."""
+        source = self.source.digest if isinstance(self.source, Recipe) else self.source and self.source.name
+        return hashlib.sha256(repr(dataclasses.replace(self, source=None)).encode() + str(source).encode()).hexdigest()
+
     def stock(self) -> Recipe:
         """The one that stands for all of this shape."""
         do: Literal["draw", "move", "cut-out"] = "move" if self.kind == "video" else "draw"
@@ -115,8 +121,7 @@ class Renderer:
     async def _make(self, recipe: Recipe) -> Path:
         if isinstance(recipe.source, Recipe):
             recipe = dataclasses.replace(recipe, source=await self.file(recipe.source, stock=False))
-        name = hashlib.sha256(repr(recipe).encode()).hexdigest()
-        path = self._folder / f"{name}.{recipe.format}"
+        path = self._folder / f"{recipe.digest}.{recipe.format}"
         await asyncio.get_running_loop().run_in_executor(self._pool, render, recipe, path)
         return path
 

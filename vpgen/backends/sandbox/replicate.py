@@ -9,14 +9,14 @@ import re
 import uuid
 from collections.abc import Mapping
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, ClassVar
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from vpgen.backends.sandbox.jobs import DONE, HOUR, Job, State, Terms
-from vpgen.backends.sandbox.media import Facts, Recipe, even, shape
+from vpgen.backends.sandbox.media import Recipe
+from vpgen.backends.sandbox.plans import Plan
 from vpgen.backends.sandbox.problems import Problem, ProblemKind
 from vpgen.backends.sandbox.vendor import (
     DATA,
@@ -24,7 +24,6 @@ from vpgen.backends.sandbox.vendor import (
     Upload,
     Vendor,
     answer,
-    drawn,
     json_problem,
     public,
     read_form,
@@ -61,7 +60,6 @@ STATUS: dict[State, str] = {
     "cancelled": "canceled",
     "unknown": "reviewing",
 }
-HEIGHTS = {"720p": 720, "1080p": 1080, "4k": 2160}
 MODEL = re.compile(r"^(?P<name>[\w.-]+/[\w.-]+)(?::(?P<version>\w+))?$")
 PERIOD = re.compile(r"^(?P<number>\d+)(?P<unit>[smh]?)$")
 UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
@@ -120,8 +118,7 @@ class Replicate(Vendor):
         if issues or not isinstance(given, dict):
             raise Problem("invalid", issues=tuple(issues))
         name = self._named(request, str(version))
-        recipe, usd = await self._plan(name, given)
-        prompt = next((str(given[key]) for key in ("prompt", "text") if key in given), "")
+        recipe, usd, prompt = await self._plan(name, given)
         job = self.submit(
             request,
             model=name,
@@ -232,7 +229,7 @@ class Replicate(Vendor):
         return file
 
     def _known(self, name: str) -> None:
-        if name not in self._models():
+        if name not in self.models:
             raise Problem("not_found", "The requested resource could not be found.")
 
     def _named(self, request: Request, version: str) -> str:
@@ -242,8 +239,8 @@ class Replicate(Vendor):
         elif match := MODEL.match(version):
             name = match["name"]
         else:
-            name = next((model for model in self._models() if version_of(model) == version), version)
-        if name not in self._models():
+            name = next((model for model in self.models if version_of(model) == version), version)
+        if name not in self.models:
             if "/" in name:
                 raise Problem("not_found", "The requested resource could not be found.")
             raise Problem(
@@ -252,30 +249,17 @@ class Replicate(Vendor):
             )
         return name
 
-    async def _plan(self, name: str, given: Mapping[str, Any]) -> tuple[Recipe | None, Decimal]:
-        """What to make of an input, by the fields it has: models differ, their kinds do not."""
+    async def _plan(self, name: str, given: Mapping[str, Any]) -> tuple[Recipe | None, Decimal, str]:
+        """What to make of an input, what it costs, and the prompt in it."""
         for key, value in given.items():
             if isinstance(value, str) and len(value) > DATA_LIMIT and DATA.match(value):
                 raise Problem("invalid", issues=(f"input.{key}: data URIs may have at most 256 kB; upload the file",))
-        reference = next(
-            (str(given[key]) for key in ("video", "image", "start_image", "first_frame_image") if key in given), None
-        )
-        prompt, seed = str(given.get("prompt", "")), int(given.get("seed") or 0)
-        if reference is None:
-            if not prompt:
-                raise Problem(
-                    "invalid", issues=("input: video is required" if "video" in name else "input: image is required",)
-                )
-            size = shape(str(given.get("aspect_ratio", "1:1")), 1024)
-            return Recipe("draw", size, "png", text=drawn(prompt), seed=seed), self.price(
-                name, pixels=size[0] * size[1]
-            )
-        source, facts = await self.facts(reference)
-        if source is None or facts is None or facts.kind != ("video" if "video" in given else "image"):
-            return None, self.price(name)
-        recipe = _recipe(name, given, source, facts)
-        pixels = recipe.size[0] * recipe.size[1]
-        return recipe, self.price(name, seconds=recipe.seconds, pixels=pixels)
+        plan = Plan(given, self.models[name])
+        recipe = await plan.recipe(self)
+        if recipe is None:
+            return None, self.price(name), plan.prompt
+        usd = self.price(name, seconds=recipe.seconds, pixels=recipe.size[0] * recipe.size[1])
+        return recipe, usd, plan.prompt
 
     def _deadline(self, job: Job, after: str) -> None:
         if match := PERIOD.match(after):
@@ -333,32 +317,10 @@ class Replicate(Vendor):
                 said["error"] = "Prediction interrupted; please retry (code: PA)"
         return said
 
-    def _models(self) -> tuple[str, ...]:
-        from vpgen.catalogue import load_catalogue
-
-        provider = load_catalogue().get(self.id)
-        return tuple(provider.models) if provider else ("topazlabs/video-upscale", "nightmareai/real-esrgan")
-
 
 def version_of(name: str) -> str:
     """A version's id: always the same for a model."""
     return hashlib.sha256(name.encode()).hexdigest()
-
-
-def _recipe(name: str, given: Mapping[str, Any], source: Path | Recipe, facts: Facts) -> Recipe:
-    width, height = facts.size
-    if facts.kind == "video":
-        wanted = str(given.get("target_resolution", "1080p"))
-        scale = HEIGHTS.get(wanted, 1080) / min(width, height)
-        size = even((round(width * scale), round(height * scale)))
-        return Recipe("enlarge", size, "mp4", source=source, seconds=facts.seconds, fps=facts.fps)
-    if "duration" in given or "prompt" in given:
-        seconds = float(given.get("duration", 5))
-        return Recipe("move", shape(str(given.get("aspect_ratio", "16:9")), 720), "mp4", source=source, seconds=seconds)
-    if re.search(r"rembg|background|birefnet|matting", name):
-        return Recipe("cut-out", facts.size, "png", source=source)
-    scale = float(given.get("scale", 4))
-    return Recipe("enlarge", (max(1, round(width * scale)), max(1, round(height * scale))), "png", source=source)
 
 
 def _file(file: Upload, request: Request, metadata: Any) -> dict[str, Any]:

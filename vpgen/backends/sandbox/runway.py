@@ -9,18 +9,29 @@ from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-from pydantic.alias_generators import to_camel
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from vpgen.backends.sandbox.jobs import DONE, HOUR, Job, State, Terms
 from vpgen.backends.sandbox.media import Facts, Recipe, even
 from vpgen.backends.sandbox.problems import Problem
+from vpgen.backends.sandbox.runway_shapes import (
+    MODELS,
+    Body,
+    FrameRate,
+    Gen4Image,
+    Gen4Turbo,
+    Gen45Text,
+    ImageUpscale,
+    VeoText,
+    VideoUpscale,
+    issue_of,
+    unrecognised,
+    validated,
+)  # fmt: skip
 from vpgen.backends.sandbox.vendor import (
-    LOOPBACK,
     Handler,
     Upload,
     Vendor,
@@ -37,9 +48,6 @@ VERSION = "2024-11-06"
 CREDIT_USD = Decimal("0.01")
 DOCS = "https://docs.dev.runwayml.com/api"
 OUTPUT_HOURS = 24.0
-DATA_LIMIT = 5 * 2**20
-URL_LIMIT = 2048
-PROMPT_LIMIT = 1000
 UPLOAD_LIMIT = 200_000_000
 STATUS: dict[State, str] = {
     "waiting": "PENDING",
@@ -52,145 +60,6 @@ STATUS: dict[State, str] = {
     "unknown": "REVIEWING",
 }
 WIDTHS = {"720p": 1280, "1k": 1920, "2k": 2560, "4k": 3840}
-
-
-def _prompt(text: str) -> str:
-    length = len(text.encode("utf-16-le", "surrogatepass")) // 2
-    if not 1 <= length <= PROMPT_LIMIT:
-        raise ValueError(f"must be from 1 to {PROMPT_LIMIT} UTF-16 code units, and has {length}")
-    return text
-
-
-def _address(uri: str) -> str:
-    if uri.startswith("data:"):
-        if len(uri) > DATA_LIMIT:
-            raise ValueError("data URIs may have at most 5 MB; use an upload")
-    elif not uri.startswith(("https://", "runway://")) and not LOOPBACK.match(uri):
-        raise ValueError("must be an HTTPS URL, a Runway upload URI or a data URI")
-    elif len(uri) > URL_LIMIT:
-        raise ValueError(f"must have at most {URL_LIMIT} characters")
-    return uri
-
-
-PromptText = Annotated[str, AfterValidator(_prompt)]
-Address = Annotated[str, AfterValidator(_address)]
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
-Percent = Annotated[int, Field(ge=0, le=100)]
-Turbo = Literal["1280:720", "720:1280", "1104:832", "832:1104", "960:960", "1584:672"]
-Veo = Literal["1280:720", "720:1280", "1080:1920", "1920:1080"]
-Picture = Literal[
-    "1024:1024", "1080:1080", "1168:880", "1360:768", "1440:1080", "1080:1440", "1808:768", "1920:1080", "1080:1920",
-    "2112:912", "1280:720", "720:1280", "720:720", "960:720", "720:960", "1680:720",
-]  # fmt: skip
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, alias_generator=to_camel)
-
-
-class _First(_Part):
-    uri: Address
-    position: Literal["first"]
-
-
-class _Frame(_Part):
-    uri: Address
-    position: Literal["first", "last"]
-
-
-class _Moderation(_Part):
-    public_figure_threshold: Literal["auto", "low"] = "auto"
-
-
-class _Reference(_Part):
-    uri: Address
-    tag: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{2,15}$")] | None = None
-
-
-class _Body(_Part):
-    model: str
-
-
-class _Gen4Turbo(_Body):
-    prompt_image: Address | Annotated[list[_First], Field(min_length=1, max_length=1)]
-    ratio: Turbo
-    duration: Annotated[int, Field(ge=2, le=10)] = 10
-    prompt_text: PromptText | None = None
-    seed: Seed | None = None
-    content_moderation: _Moderation | None = None
-
-
-class _Gen45Text(_Body):
-    prompt_text: PromptText
-    ratio: Literal["1280:720", "720:1280"]
-    duration: Annotated[int, Field(ge=2, le=10)]
-    seed: Seed | None = None
-    content_moderation: _Moderation | None = None
-    output_format: Literal["mp4"] = "mp4"
-
-
-class _Gen45(_Gen45Text):
-    prompt_image: Address | Annotated[list[_First], Field(min_length=1, max_length=1)]
-    ratio: Turbo  # type: ignore[assignment]  # more shapes than from text alone
-
-
-class _VeoText(_Body):
-    prompt_text: PromptText
-    ratio: Veo
-    duration: Literal[4, 6, 8] = 8
-    audio: bool = True
-    negative_prompt: str | None = None
-    seed: Seed | None = None
-
-
-class _VeoImage(_VeoText):
-    prompt_image: Address | Annotated[list[_Frame], Field(min_length=1, max_length=2)]
-    prompt_text: PromptText | None = None  # type: ignore[assignment]  # the picture may say it all
-
-
-class _Gen4Image(_Body):
-    prompt_text: PromptText
-    ratio: Picture
-    reference_images: Annotated[list[_Reference], Field(max_length=3)] = Field(default_factory=list)
-    seed: Seed | None = None
-    content_moderation: _Moderation | None = None
-
-
-class _Gen4ImageTurbo(_Gen4Image):
-    reference_images: Annotated[list[_Reference], Field(min_length=1, max_length=3)]
-
-
-class _VideoUpscale(_Body):
-    video_uri: Address
-    creativity: Percent | None = None
-    flavor: Literal["vivid", "natural"] | None = None
-    fps_boost: bool = False
-    resolution: Literal["720p", "1k", "2k", "4k"] = "2k"
-    sharpen: Percent | None = None
-    smart_grain: Percent | None = None
-
-
-class _FrameRate(_Body):
-    video_uri: Address
-    target_framerate: Literal["24", "25", "30", "48", "50", "60", "120", "23_98", "29_97", "59_94"]
-
-
-class _ImageUpscale(_Body):
-    image_uri: Address
-    flavor: Literal["sublime", "photo", "photo_denoiser"] | None = None
-    scale_factor: Literal[2, 4, 8, 16] = 2
-    sharpen: Percent | None = None
-    smart_grain: Percent | None = None
-    ultra_detail: Percent | None = None
-
-
-MODELS: dict[str, dict[str, type[_Body]]] = {
-    "image_to_video": {"gen4_turbo": _Gen4Turbo, "gen4.5": _Gen45, "veo3.1": _VeoImage, "veo3.1_fast": _VeoImage},
-    "text_to_video": {"gen4.5": _Gen45Text, "veo3.1": _VeoText, "veo3.1_fast": _VeoText},
-    "text_to_image": {"gen4_image": _Gen4Image, "gen4_image_turbo": _Gen4ImageTurbo},
-    "video_upscale": {"magnific_video_upscaler_creative": _VideoUpscale, "enhance_frame_rate": _FrameRate},
-    "image_upscale": {"magnific_precision_upscaler_v2": _ImageUpscale},
-}
 
 
 class Runway(Vendor):
@@ -224,7 +93,7 @@ class Runway(Vendor):
         """Any of the generating endpoints."""
         endpoint = request.url.path.rpartition("/")[2]
         raw = await read_json(request, self.body_limit)
-        body = _validated(endpoint, raw)
+        body = validated(endpoint, raw)
         self._daily_cap(body.model)
         recipe, usd = await self._plan(body)
         job = self.submit(
@@ -268,12 +137,12 @@ class Runway(Vendor):
         """An address to bring a file to."""
         body = await read_json(request, self.body_limit)
         issues = (
-            [_unrecognised(sorted(body.keys() - {"filename", "type"}))] if body.keys() - {"filename", "type"} else []
+            [unrecognised(sorted(body.keys() - {"filename", "type"}))] if body.keys() - {"filename", "type"} else []
         )
         if not isinstance(body.get("filename"), str) or "." not in body["filename"]:
-            issues.append(_issue(["filename"], "Must be a file name with an extension"))
+            issues.append(issue_of(["filename"], "Must be a file name with an extension"))
         if body.get("type") != "ephemeral":
-            issues.append(_issue(["type"], "Must be 'ephemeral'"))
+            issues.append(issue_of(["type"], "Must be 'ephemeral'"))
         if issues:
             raise Problem("invalid", "Validation of body failed", issues=tuple(issues))
         token = uuid.uuid4().hex
@@ -321,17 +190,17 @@ class Runway(Vendor):
         if self._today()[model] >= self.world.settings.daily_generations:
             raise Problem("throttled", "You have reached the limit of generations of this model in 24 hours")
 
-    async def _plan(self, body: _Body) -> tuple[Recipe | None, Decimal]:
+    async def _plan(self, body: Body) -> tuple[Recipe | None, Decimal]:
         """What to make and what it costs; no recipe when the input cannot be used."""
         match body:
-            case _Gen4Image():
+            case Gen4Image():
                 recipe = Recipe("draw", _size(body.ratio), "png", text=drawn(body.prompt_text), seed=body.seed or 0)
                 return recipe, self.price(body.model, ratio=body.ratio)
-            case _Gen4Turbo() | _Gen45Text() | _VeoText():
+            case Gen4Turbo() | Gen45Text() | VeoText():
                 return await self._move(body)
-            case _VideoUpscale() | _FrameRate():
+            case VideoUpscale() | FrameRate():
                 address, kind = body.video_uri, "video"
-            case _ImageUpscale():
+            case ImageUpscale():
                 address, kind = body.image_uri, "image"
             case _:
                 raise TypeError(body)
@@ -341,7 +210,7 @@ class Runway(Vendor):
         recipe = _finish(body, source, facts)
         return recipe, self.price(body.model, seconds=facts.seconds, pixels=recipe.size[0] * recipe.size[1])
 
-    async def _move(self, body: _Gen4Turbo | _Gen45Text | _VeoText) -> tuple[Recipe | None, Decimal]:
+    async def _move(self, body: Gen4Turbo | Gen45Text | VeoText) -> tuple[Recipe | None, Decimal]:
         usd = self.price(body.model, seconds=body.duration, ratio=body.ratio)
         recipe = Recipe("move", even(_size(body.ratio)), "mp4", text=drawn(body.prompt_text or ""), seed=body.seed or 0,
                         seconds=float(body.duration))  # fmt: skip
@@ -354,52 +223,17 @@ class Runway(Vendor):
         return replace(recipe, text="", source=source), usd
 
 
-def _finish(body: _VideoUpscale | _FrameRate | _ImageUpscale, source: Path | Recipe, facts: Facts) -> Recipe:
+def _finish(body: VideoUpscale | FrameRate | ImageUpscale, source: Path | Recipe, facts: Facts) -> Recipe:
     (width, height), seconds = facts.size, facts.seconds
     match body:
-        case _VideoUpscale():
+        case VideoUpscale():
             scale = WIDTHS[body.resolution] / max(facts.size)
             size = even((round(width * scale), round(height * scale)))
             return Recipe("enlarge", size, "mp4", source=source, seconds=seconds, fps=facts.fps)
-        case _FrameRate():
+        case FrameRate():
             fps = round(float(body.target_framerate.replace("_", ".")))
             return Recipe("retime", facts.size, "mp4", source=source, seconds=seconds, fps=fps)
     return Recipe("enlarge", (width * body.scale_factor, height * body.scale_factor), "png", source=source)
-
-
-def _validated(endpoint: str, body: dict[str, Any]) -> _Body:
-    shapes = MODELS[endpoint]
-    if body.get("model") not in shapes:
-        expected = " | ".join(f"'{name}'" for name in shapes)
-        issue = {
-            "code": "invalid_union_discriminator",
-            "options": list(shapes),
-            "path": ["model"],
-            "message": f"Invalid discriminator value. Expected {expected}",
-        }
-        raise Problem("invalid", "Validation of body failed", issues=(issue,))
-    try:
-        return shapes[body["model"]].model_validate(body)
-    except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False)
-    unknown = [str(detail["loc"][-1]) for detail in found if detail["type"] == "extra_forbidden"]
-    issues = [_unrecognised(unknown)] if unknown else []
-    for detail in found:
-        path = [part for part in detail["loc"] if isinstance(part, int) or part in body or part == detail["loc"][0]]
-        if detail["type"] == "missing":
-            issues.append({"code": "invalid_type", "received": "undefined", "path": path, "message": "Required"})
-        elif detail["type"] != "extra_forbidden":
-            issues.append(_issue(path, detail["msg"]))
-    raise Problem("invalid", "Validation of body failed", issues=tuple(issues))
-
-
-def _issue(path: list[Any], message: str) -> dict[str, Any]:
-    return {"code": "custom", "path": path, "message": message}
-
-
-def _unrecognised(keys: list[str]) -> dict[str, Any]:
-    said = ", ".join(f"'{key}'" for key in keys)
-    return {"code": "unrecognized_keys", "keys": keys, "path": [], "message": f"Unrecognized key(s) in object: {said}"}
 
 
 def _size(ratio: str) -> tuple[int, int]:

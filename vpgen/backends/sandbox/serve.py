@@ -6,6 +6,7 @@ import asyncio
 import socket
 import threading
 from decimal import Decimal
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
 
@@ -32,9 +33,10 @@ class Sandbox:
         sandbox.bill()["total_usd"]
     """
 
-    def __init__(self, settings: SandboxSettings | None = None, *, port: int = 0, **changes: Any) -> None:
-        self._settings = (settings or SandboxSettings()).changed(changes)
-        self._server = _server(self._settings)
+    def __init__(
+        self, settings: SandboxSettings | None = None, *, port: int = 0, catalogue: Path | None = None, **changes: Any
+    ) -> None:
+        self._server = _server((settings or SandboxSettings()).changed(changes), catalogue)
         self._socket = socket.socket()
         self._socket.bind((HOST, port))
         self.url = f"http://{HOST}:{self._socket.getsockname()[1]}"
@@ -86,13 +88,13 @@ class Sandbox:
         return said
 
 
-def serve(settings: SandboxSettings, port: int) -> None:
+def serve(settings: SandboxSettings, port: int, catalogue: Path | None = None) -> None:
     """Serve until interrupted."""
-    server = _server(settings, port=port)
+    server = _server(settings, catalogue, port)
     server.run()
 
 
-def _server(settings: SandboxSettings, port: int = 0) -> uvicorn.Server:
+def _server(settings: SandboxSettings, catalogue: Path | None, port: int = 0) -> uvicorn.Server:
     transports: Transports = {}
 
     class Known(H11Protocol):
@@ -107,7 +109,7 @@ def _server(settings: SandboxSettings, port: int = 0) -> uvicorn.Server:
             super().connection_lost(exc)
 
     config = uvicorn.Config(
-        build(settings, transports),
+        build(settings, transports, catalogue),
         host=HOST,
         port=port,
         http=cast("type[asyncio.Protocol]", Known),

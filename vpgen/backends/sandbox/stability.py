@@ -7,6 +7,7 @@ import base64
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import ClassVar, Literal
 
 from starlette.requests import Request
@@ -109,7 +110,7 @@ class Stability(Vendor):
         recipe = await self._plan(service, form)
         model = fields.get("model", "sd3.5-large") if service.path == "generate/sd3" else service.path.partition("/")[2]
         prompt = fields.get("prompt", "")
-        body = {**fields, "image": str(recipe.source or "")}
+        body = {**fields, "image": recipe.source.name if isinstance(recipe.source, Path) else ""}
         job = self.submit(
             request, model=model, kind="image", prompt=prompt, body=body, recipe=recipe,
             usd=self.price(model, endpoint=service.path, pixels=recipe.size[0] * recipe.size[1]),
@@ -184,7 +185,7 @@ class Stability(Vendor):
         if source is None or facts is None:
             size = SIZES[fields.get("aspect_ratio", "1:1")]
             return Recipe("draw", size, picture, text=drawn(fields["prompt"]), seed=seed)
-        do: Literal[cut - out, enlarge] = "cut-out" if service.path == "edit/remove-background" else "enlarge"
+        do: Literal["cut-out", "enlarge"] = "cut-out" if service.path == "edit/remove-background" else "enlarge"
         return Recipe(do, _enlarged(service, facts), picture, source=source, seed=seed)
 
 

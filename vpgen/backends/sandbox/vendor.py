@@ -30,7 +30,7 @@ from vpgen.backends.sandbox.jobs import MARKER, Job, Jobs, Secrets, Terms
 from vpgen.backends.sandbox.media import Facts, Recipe, Renderer
 from vpgen.backends.sandbox.problems import Cut, Problem
 from vpgen.backends.sandbox.settings import Kind, SandboxSettings
-from vpgen.catalogue import Model, load_catalogue
+from vpgen.catalogue import Catalogue, Model
 
 Handler = Callable[[Request], Awaitable[Response]]
 Transports = dict[Any, asyncio.Transport]
@@ -59,6 +59,7 @@ class World:
     settings: SandboxSettings
     renderer: Renderer
     transports: Transports
+    catalogue: Catalogue
     jobs: Jobs = field(init=False)
     secrets: Secrets = field(init=False)
     uploads: dict[str, Upload] = field(default_factory=dict)
@@ -70,7 +71,8 @@ class World:
 
     def reset(self) -> None:
         """Forget every job, file and counter; the settings stay."""
-        self.jobs = Jobs(self.settings)
+        tiers = {name: provider.concurrency for name, provider in self.catalogue.items()}
+        self.jobs = Jobs(self.settings, tiers)
         self.secrets = Secrets(self.settings.seed)
         self.uploads.clear()
         self.requests.clear()
@@ -96,6 +98,19 @@ class World:
             if (upload := next((self.uploads[part] for part in path if part in self.uploads), None))
             else None
         )
+
+    def digest(self, path: str, body: Any) -> str:
+        """Stands for a request, in whichever sandbox: files by their content, not by their address."""
+        return hashlib.sha256(f"{path}\n{json.dumps(self._canonical(body), sort_keys=True)}".encode()).hexdigest()
+
+    def _canonical(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: self._canonical(part) for key, part in value.items()}
+        if isinstance(value, list):
+            return [self._canonical(part) for part in value]
+        if isinstance(value, str) and value.startswith(("http", "runway:", "data:")) and (source := self.source(value)):
+            return source.name if isinstance(source, Path) else source.digest
+        return value
 
     def outputs(self, job: Job, hours: float) -> str:
         """The address of what a job made, signed and good for so long after it finished."""
@@ -157,10 +172,9 @@ class Vendor(ABC):
     ) -> Job:  # fmt: skip
         """Accept a job. Raises Problem, or Lost when the answer shall not arrive."""
         key = request.headers.get("authorization", "").partition(" ")[2].strip()
-        body = compact(body)
         job = self.world.jobs.submit(
-            self.id, self.terms, model=model, kind=kind, prompt=prompt, digest=digest_of(request.url.path, body),
-            request=body, recipe=recipe, usd=usd, broke=key == "broke", queues=queues,
+            self.id, self.terms, model=model, kind=kind, prompt=prompt, digest=self.world.digest(request.url.path, body),
+            request=compact(body), recipe=recipe, usd=usd, broke=key == "broke", queues=queues,
         )  # fmt: skip
         job.public = public(request)
         return job
@@ -182,14 +196,15 @@ class Vendor(ABC):
 
     def listed(self, model: str, endpoint: str = "") -> Model | None:
         """The catalogue's entry for a model, by its name or its endpoint."""
-        provider = load_catalogue().get(self.id)
-        if provider is None:
-            return None
-        if model in provider.models:
-            return provider.models[model]
-        return next(
-            (entry for entry in provider.models.values() if endpoint and entry.endpoint.endswith(endpoint)), None
-        )
+        if model in self.models:
+            return self.models[model]
+        return next((entry for entry in self.models.values() if endpoint and entry.endpoint.endswith(endpoint)), None)
+
+    @property
+    def models(self) -> Mapping[str, Model]:
+        """What the catalogue lists."""
+        provider = self.world.catalogue.get(self.id)
+        return provider.models if provider else {}
 
     async def facts(self, reference: str) -> tuple[Path | Recipe | None, Facts | None]:
         """What a reference is, and its size and length."""
@@ -329,11 +344,6 @@ def compact(value: Any) -> Any:
     if isinstance(value, str) and len(value) > 256 and (match := DATA.match(value)):
         return f"{value[: match.end()]}sha256-{hashlib.sha256(value.encode()).hexdigest()}"
     return value
-
-
-def digest_of(path: str, body: Any) -> str:
-    """Stands for a request, wherever the sandbox runs."""
-    return hashlib.sha256(f"{path}\n{json.dumps(body, sort_keys=True, default=str)}".encode()).hexdigest()
 
 
 def public(request: Request) -> str:
