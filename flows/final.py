@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from prefect import flow
+from pathlib import Path
+from typing import Any
+
+from prefect import State, flow
 from pydantic import Field
 
-from flows.stages import FINAL_STEPS, publish, report, stage_log, stages_as_tasks
+from flows.stages import FINAL_STEPS, as_flow, on_page
 from vpgen import studio
 from vpgen.runtime import Runtime
 
 
-@flow(name="final", flow_run_name="final: {preview_id}", persist_result=False)
+@flow(name="final", flow_run_name="final: {preview_id}", persist_result=False, validate_parameters=True)
 async def final(
-    preview_id: str = Field(description="The id of an approved preview"),
-    config: str | None = Field(default=None, description="How to finish it; the preview's own config when empty"),
-) -> str:
+    preview_id: str = Field(description="The id of an approved preview, or the start of it"),
+    config: str | None = Field(default=None, description="How to finish it; empty: the preview's own config"),
+    out: Path | None = Field(default=None, description="Folder the finished files are copied to; empty: VPGEN_OUT"),
+) -> str | State[Any]:
     """Approved preview → clip to deliver; returns the clip's id."""
-    with Runtime.open() as runtime:
-        clip = await studio.final(
-            preview_id,
-            config=config,
-            runtime=runtime,
-            tell=stage_log(),
-            around=await stages_as_tasks(FINAL_STEPS),
-        )
-        await publish(clip)
-        await report(runtime)
-        return clip.id
+
+    async def work() -> studio.Clip:
+        with Runtime.open() as runtime:
+            async with on_page(runtime, FINAL_STEPS) as page:
+                clip = await studio.final(
+                    preview_id, config=config, out=out, runtime=runtime, tell=page.tell, around=page.around
+                )
+                await page.publish(clip)
+                return clip
+
+    return await as_flow(work())

@@ -3,41 +3,43 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from prefect import flow
+from prefect import State, flow
 from pydantic import Field
 
-from flows.stages import PREVIEW_STEPS, publish, report, stage_log, stages_as_tasks
+from flows.stages import PREVIEW_STEPS, as_flow, on_page
 from vpgen import studio
+from vpgen.config import shipped
 from vpgen.runtime import Runtime
 
 
 @flow(name="preview", flow_run_name="preview: {story:.60}", persist_result=False, validate_parameters=True)
 async def preview(
     story: str = Field(description="Who, where, and how the camera moves; Korean or English"),
-    config: str = Field(default="animatic", description="A pipeline config: a file, or the name of one that ships"),
+    config: str = Field(default="animatic", description=f"One of {', '.join(shipped())}, or the path of a YAML file"),
     seed: int = Field(default=0, ge=0, description="Another seed draws another person and place"),
-    character: Path | None = Field(default=None, description="Your own picture of the person"),
-    background: Path | None = Field(default=None, description="Your own picture of the place"),
-) -> str:
+    character: Path | None = Field(default=None, description="Your own picture of the person: a file where this runs"),
+    background: Path | None = Field(default=None, description="Your own picture of the place: a file where this runs"),
+    out: Path | None = Field(default=None, description="Folder the finished files are copied to; empty: VPGEN_OUT"),
+) -> str | State[Any]:
     """Story → small moving preview; returns the clip's id."""
-    with Runtime.open() as runtime:
-        clip = await studio.preview(
-            story,
-            config=config,
-            seed=seed,
-            character=character,
-            background=background,
-            runtime=runtime,
-            tell=stage_log(),
-            around=await stages_as_tasks(PREVIEW_STEPS),
-        )
-        await publish(clip)
-        await report(runtime)
-        return clip.id
 
+    async def work() -> studio.Clip:
+        with Runtime.open() as runtime:
+            async with on_page(runtime, PREVIEW_STEPS) as page:
+                clip = await studio.preview(
+                    story,
+                    config=config,
+                    seed=seed,
+                    character=character,
+                    background=background,
+                    out=out,
+                    runtime=runtime,
+                    tell=page.tell,
+                    around=page.around,
+                )
+                await page.publish(clip)
+                return clip
 
-if __name__ == "__main__":
-    import asyncio
-
-    asyncio.run(preview(story="A woman walks along the beach at dusk, slow push in"))
+    return await as_flow(work())

@@ -1,111 +1,240 @@
-"""What the single-clip flows share: stages as task runs, and the artifacts of a finished clip."""
+"""What the flows share: stages as task runs, and a clip's progress, pictures, figures or error on the run's page."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Awaitable, Callable
-from typing import Any
+import traceback
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from typing import Any, TypeVar, cast
+from uuid import UUID
 
 import cv2
-from prefect import get_run_logger, task
+from prefect import State, get_run_logger, task
 from prefect.artifacts import (
+    acreate_image_artifact,
     acreate_markdown_artifact,
     acreate_progress_artifact,
     acreate_table_artifact,
     aupdate_progress_artifact,
 )
 from prefect.cache_policies import NO_CACHE
+from prefect.states import Cancelled, Completed, Failed
 
-from vpgen.events import Event, Listener
+from vpgen.errors import StageFailed, VpgenError
+from vpgen.events import Event
 from vpgen.runtime import Runtime
-from vpgen.step import Around
 from vpgen.studio import Clip
 from vpgen.tracking import catch_up
 
+T = TypeVar("T")
 PREVIEW_STEPS = 11
 """Task runs of a preview: moderation looks three times (story, prompts, pictures)."""
 FINAL_STEPS = 13
 """Task runs of a final at most: those up to the animated clip, found in the store, and the finishing stages."""
+_LOOKS = ("story", "prompts", "pictures")
+"""What moderation looks at, in the order of the recipe."""
 
 
-async def stages_as_tasks(total: int) -> Around:
-    """Makes each stage a task run of the current flow run and moves its progress artifact on.
+class Page:
+    """One clip on the page of its flow run: hand `tell` and `around` to the studio, the clip to `publish`.
 
     Prefect neither caches nor retries stages: vpgen's own store makes a rerun free, and decides what runs.
+    What cannot be put on the page is logged: only the pipeline decides whether a clip fails.
     """
-    progress = await acreate_progress_artifact(progress=0.0, key="stages", description="Stages of this clip")
-    done = 0
 
-    async def around(stage: str, call: Callable[[], Awaitable[Any]]) -> Any:  # what a stage returns
-        nonlocal done
+    def __init__(self, runtime: Runtime, total: int) -> None:
+        self._runtime, self._total = runtime, total
+        self._log = get_run_logger()
+        self._progress: UUID | None = None
+        self._begun: Counter[str] = Counter()
+        self._ended: dict[str, Event] = {}
+        self._fused: list[str] = []
+        self._done = 0
+        self._lost = False
 
-        @task(name=stage, task_run_name=stage, cache_policy=NO_CACHE, persist_result=False, tags=["stage"])
-        async def run() -> Any:
-            return await call()
+    def tell(self, event: Event) -> None:
+        """Note how a stage ended, for its task run, and log what belongs to none."""
+        if event.kind in {"finished", "cached"}:
+            self._ended[event.stage] = event
+        elif event.kind == "fused":
+            self._fused.append(event.stage)
+        elif event.kind == "waiting":
+            self._log.info("%s: another process is making this; waiting for it", event.stage)
+        elif event.kind == "note":
+            self._log.warning("%s", event.note)
 
-        result = await run()
-        done += 1
-        await aupdate_progress_artifact(progress, progress=min(100.0, 100.0 * done / total))
+    async def around(self, stage: str, call: Callable[[], Awaitable[Any]]) -> Any:  # what a stage returns
+        """Run a stage as a task run whose final state says who made it, or that it was in the store."""
+        self._begun[stage] += 1
+        result: Any = None
+        failure: Exception | None = None
+
+        @task(name=stage, task_run_name=self._name(stage), cache_policy=NO_CACHE, persist_result=False)
+        async def run() -> State[None]:
+            nonlocal result, failure
+            try:
+                result = await call()
+            except Exception as error:  # noqa: BLE001  # raised below; here its message is enough
+                failure = error
+                return Failed(message=f"{type(error).__name__}: {error}")
+            return _end(self._ended.pop(stage, None))
+
+        # Its types take the state of an async task for a value.
+        state = await cast("Awaitable[State[None]]", run(return_state=True))
+        if failure is not None:
+            raise failure
+        if not state.is_completed():
+            raise StageFailed(f"Prefect did not run it: {state.name} {state.message or ''}", stage=stage)
+        self._done += 1
+        await self._show(min(99.0, 100.0 * self._done / self._total))
         return result
 
-    return around
+    async def publish(self, clip: Clip) -> None:
+        """Put a finished clip on the page: stages, cost and scores as tables, the contact sheet as a picture."""
+        how = "everything was in the store: nothing was made, nothing was paid" if clip.cached else "made"
+        self._log.info("%s: %s; the clip is %s", clip.id, how, clip.video)
+
+        async def put() -> None:
+            await acreate_table_artifact(key="stages", table=_stages(clip), description=f"{clip.id}: {how}")
+            total = f"{clip.id}: {_usd(clip.cost.total)} USD of {_usd(clip.cost.target)}"
+            await acreate_table_artifact(key="cost", table=_cost(clip), description=total)
+            await acreate_table_artifact(key="scores", table=_scores(clip), description=clip.id)
+            await acreate_image_artifact(
+                key="contact-sheet",
+                image_url=await asyncio.to_thread(_thumbnail, clip),
+                description=f"{clip.manifest.request.story}\n\nThe clip: `{clip.video}`, or `vpgen show {clip.id}`",
+            )
+
+        await self._show(100.0)
+        await self._put(put())
+
+    async def refuse(self, error: VpgenError) -> None:
+        """Put what went wrong on the page, with what it cost and what to do."""
+        if isinstance(error, StageFailed) and error.__cause__ is not None:
+            self._log.error("%s", "".join(traceback.format_exception(error.__cause__)).rstrip())
+        text = f"**{type(error).__name__}**: {error}\n\n- cost of the failed attempt: {_usd(error.cost_usd)} USD"
+        if error.remedy:
+            text += f"\n- what to do: {error.remedy}"
+        await self._put(acreate_markdown_artifact(key="error", markdown=text, description="Why there is no clip"))
+
+    async def open(self) -> None:
+        """Start the progress bar."""
+        start = acreate_progress_artifact(progress=0.0, key="progress", description="Stages done")
+        self._progress = await self._put(start)
+
+    async def report(self) -> None:
+        """Tell MLflow about the clip, or the log why that has to wait."""
+        caught = await asyncio.to_thread(catch_up, self._runtime)
+        if caught.summary:
+            (self._log.warning if caught.waiting else self._log.info)("%s", caught.summary)
+
+    def _name(self, stage: str) -> str:
+        """The task run's name: with the stages that run inside it, and what moderation looks at."""
+        if stage == "moderate" and self._begun[stage] <= len(_LOOKS):
+            return f"moderate: {_LOOKS[self._begun[stage] - 1]}"
+        name = " + ".join([*self._fused, stage])
+        self._fused.clear()
+        return name
+
+    async def _show(self, percent: float) -> None:
+        if self._progress is not None:
+            await self._put(aupdate_progress_artifact(self._progress, progress=percent))
+
+    async def _put(self, call: Coroutine[Any, Any, T]) -> T | None:
+        """Ask the server, until it fails once: its client tries for a minute each time."""
+        if self._lost:
+            call.close()
+            return None
+        try:
+            return await call
+        except Exception as error:  # noqa: BLE001  # whatever the server does, it must not fail a clip
+            self._lost = True
+            self._log.warning("Prefect takes no more artifacts of this run: %s", error)
+            return None
 
 
-def stage_log() -> Listener:
-    """A listener that writes what happens to the flow run's log."""
-    log = get_run_logger()
+@asynccontextmanager
+async def on_page(runtime: Runtime, total: int) -> AsyncIterator[Page]:
+    """A clip's page while the block runs; its failure is shown there too, and MLflow told of either."""
+    page = Page(runtime, total)
+    await page.open()
+    try:
+        yield page
+    except VpgenError as error:
+        await page.refuse(error)
+        await page.report()
+        raise
+    await page.report()
 
-    def tell(event: Event) -> None:
-        if event.kind in {"finished", "cached", "fused", "failed", "waiting"}:
-            seconds = "" if event.seconds is None else f" in {event.seconds:.2f} s"
-            level = "error" if event.kind == "failed" else "info"
-            getattr(log, level)("%s %s: %s%s %s", event.stage, event.backend, event.kind, seconds, event.note)
-        elif event.kind == "note":
-            log.warning("%s", event.note)
 
-    return tell
+async def as_flow(work: Awaitable[Clip]) -> str | State[Any]:
+    """The id of the clip; its errors and Ctrl-C as final states that say what happened, without Prefect's traceback."""
+    try:
+        return (await work).id
+    except VpgenError as error:
+        return Failed(message=f"{type(error).__name__}: {error}", data=error)
+    except asyncio.CancelledError:
+        if (current := asyncio.current_task()) is not None:
+            current.uncancel()  # or the next await would be cancelled again, and the run left Running
+        return Cancelled(message="Stopped. Every finished stage is kept: the same run goes on from there")
 
 
-async def publish(clip: Clip) -> None:
-    """Put a finished clip on the flow run's page: stages and cost as tables, the contact sheet as a picture."""
-    await acreate_table_artifact(
-        key="stages-table",
-        table=[
-            {
-                "stage": entry.stage,
-                "backend": entry.backend,
-                "result": entry.how,
-                "seconds": round(entry.seconds, 2),
-                "CPU seconds": round(entry.cpu_seconds, 2),
-                "USD": str(entry.usd),
-            }
-            for entry in clip.trail
-        ],
-        description=clip.id,
+def _end(event: Event | None) -> State[None]:
+    """The final state of a stage's task run."""
+    if event is None:
+        return Completed()
+    if event.kind == "cached":
+        return Completed(name="Cached", message=f"{event.backend}: it was in the store")
+    return Completed(
+        message=f"{event.backend}: {event.seconds:.2f} s, {event.cpu_seconds:.2f} CPU s, {_usd(event.usd)} USD"
     )
-    await acreate_table_artifact(
-        key="cost",
-        table=[
-            {
-                "category": line.category,
-                "USD": str(line.usd),
-                "estimated": str(line.estimate_usd),
-                "target": str(line.target_usd),
-            }
-            for line in clip.cost.lines
-        ],
-        description=f"{clip.cost.total} USD of {clip.cost.target}",
-    )
-    scores = "\n".join(
-        f"| {s.name} | {'–' if s.value is None else f'{s.value:.4g} {s.unit}'} | {s.skipped or s.meaning} |"
-        for s in clip.scores.scores
-    )
-    await acreate_markdown_artifact(
-        key="contact-sheet",
-        markdown=f"![contact sheet]({_thumbnail(clip)})\n\n`{clip.video}`\n\n| metric | value | meaning |\n|---|---|---|\n{scores}",
-        description=clip.manifest.request.story,
-    )
+
+
+def _stages(clip: Clip) -> list[dict[str, Any]]:
+    return [
+        {
+            "stage": entry.stage,
+            "backend": entry.backend,
+            "result": {"fused": "inside the next stage"}.get(entry.how, entry.how),
+            "seconds": round(entry.seconds, 2),
+            "CPU seconds": round(entry.cpu_seconds, 2),
+            "USD": _usd(entry.usd),
+        }
+        for entry in clip.trail
+    ]
+
+
+def _cost(clip: Clip) -> list[dict[str, Any]]:
+    return [
+        {
+            "category": line.category,
+            "USD": _usd(line.usd),
+            "estimated": _usd(line.estimate_usd),
+            "target": _usd(line.target_usd),
+        }
+        for line in clip.cost.lines
+    ]
+
+
+def _scores(clip: Clip) -> list[dict[str, Any]]:
+    return [
+        {
+            "metric": score.name,
+            "value": "–" if score.value is None else f"{score.value:.4g} {score.unit}".strip(),
+            "better": "higher" if score.higher_is_better else "lower",
+            "meaning": f"skipped: {score.skipped}" if score.value is None else score.meaning,
+        }
+        for score in clip.scores.scores
+    ]
+
+
+def _usd(usd: Decimal | None) -> str:
+    """Without the exponent of a tiny sum; "unknown" is never 0."""
+    return "unknown" if usd is None else f"{usd:.6f}".rstrip("0").rstrip(".")
 
 
 def _thumbnail(clip: Clip) -> str:
@@ -113,16 +242,9 @@ def _thumbnail(clip: Clip) -> str:
     sheet = cv2.imread(str(clip.sheet))
     if sheet is None:
         raise ValueError(f"{clip.sheet} cannot be read")
-    width = 900
+    width = 1200
     small = cv2.resize(sheet, (width, round(sheet.shape[0] * width / sheet.shape[1])), interpolation=cv2.INTER_AREA)
     done, data = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 80])
     if not done:
         raise ValueError(f"{clip.sheet} cannot be written as JPEG")
     return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode()
-
-
-async def report(runtime: Runtime) -> None:
-    """Tell MLflow about the clip, or the log why that has to wait."""
-    caught = await asyncio.to_thread(catch_up, runtime)
-    if caught.summary:
-        get_run_logger().info(caught.summary)

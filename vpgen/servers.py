@@ -1,36 +1,45 @@
 """The Prefect and MLflow servers of this machine: start what is not running, say where to look, stop it again.
 
-They run on loopback in the background and keep their state under the home; `stop` ends only what was
-started here.
+They run on loopback in the background and keep their state under the home, with a note of the process and its
+address; `stop` ends only what was started here.
 """
 
 from __future__ import annotations
 
 import asyncio
 import importlib
+import json
 import os
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import filelock
 import httpx
 import psutil
 
-from vpgen.errors import MissingDependency, VpgenError
+from vpgen.errors import MissingDependency, StoreError, VpgenError
 from vpgen.settings import Settings
+from vpgen.tracking import EXPERIMENT, shown
 
 START_SECONDS = 120.0
 """A Prefect server takes about half a minute on two busy cores."""
+PREFECT_PORT = 4200
+MLFLOW_PORT = 5000
+_OFF = {"DO_NOT_TRACK": "true", "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+"""Nothing is told to anybody outside."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """How to start one server and how to know that it answers."""
+    """How to start one server and how to know that it answers. Without a command it is somebody else's."""
 
     name: str
     module: str
@@ -40,9 +49,15 @@ class Server:
     command: tuple[str, ...]
     environment: Mapping[str, str]
 
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return httpx.URL(self.url).port or 80
 
-def prefect(settings: Settings, port: int = 4200) -> Server:
+
+def prefect(settings: Settings, port: int = PREFECT_PORT) -> Server:
     """The Prefect server, with its own database under the home."""
+    port = _port(settings, "prefect", port, PREFECT_PORT)
     return Server(
         name="Prefect",
         module="prefect",
@@ -50,110 +65,311 @@ def prefect(settings: Settings, port: int = 4200) -> Server:
         url=f"http://127.0.0.1:{port}",
         health="/api/health",
         command=("-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)),
-        environment={
-            "PREFECT_HOME": str(settings.home.absolute() / "prefect"),
-            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        },
+        environment={"PREFECT_HOME": str(settings.home.absolute() / "prefect")},
     )
 
 
-def mlflow(settings: Settings, port: int = 5000) -> Server:
-    """The MLflow server over the database that clips are recorded in."""
+def mlflow(settings: Settings, port: int = MLFLOW_PORT) -> Server:
+    """The MLflow server over the database that clips are recorded in, or the one that the settings name."""
+    home = settings.home.absolute()
+    named = settings.resolved_tracking
+    remote = named.startswith(("http://", "https://"))
+    port = _port(settings, "mlflow", port, MLFLOW_PORT)
     return Server(
         name="MLflow",
         module="mlflow",
         extra="track",
-        url=f"http://127.0.0.1:{port}",
+        url=named.rstrip("/") if remote else f"http://127.0.0.1:{port}",
         health="/health",
-        command=(
+        command=()
+        if remote
+        else (
             "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
-            "--backend-store-uri", settings.resolved_tracking,
+            "--artifacts-destination", str(home / "mlartifacts"),
         ),
-        environment={"MLFLOW_DISABLE_TELEMETRY": "true"},
+        # By the environment, which other users cannot read, because a database's URI may hold a password. The job
+        # runner is for what MLflow does with language models.
+        environment={"MLFLOW_BACKEND_STORE_URI": named, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
     )  # fmt: skip
 
 
 def start(server: Server, settings: Settings) -> bool:
     """Start it unless it answers already; returns whether it was started here.
 
-    Raises MissingDependency, or VpgenError with the end of the server's own log when it does not come up.
+    Raises MissingDependency, or VpgenError that says what stands in the way.
     """
-    if answers(server):
-        return False
-    if find_spec(server.module) is None:
-        raise MissingDependency(f"{server.name} is not installed", remedy=f"pip install 'vpgen[{server.extra}]'")
+    (outcome,) = start_all([server], settings)
+    if isinstance(outcome, VpgenError):
+        raise outcome
+    return outcome
+
+
+def start_all(servers: Sequence[Server], settings: Settings) -> list[bool | VpgenError]:
+    """Start those that do not answer, side by side; returns for each whether it was started here, or why it is not up.
+
+    Raises StoreError when the home cannot be written.
+    """
     folder = settings.home.absolute() / "servers"
-    folder.mkdir(parents=True, exist_ok=True)
-    log = folder / f"{server.module}.log"
-    with log.open("wb") as output:
+    with ExitStack() as held:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for server in servers:  # two commands at once start one server, not two
+                lock = filelock.FileLock(folder / f"{server.module}.lock", timeout=START_SECONDS)
+                held.enter_context(lock)
+        except filelock.Timeout as error:
+            raise VpgenError("another command is still starting the servers", retryable=True) from error
+        except OSError as error:
+            raise StoreError(
+                f"cannot write to {folder}: {error.strerror or error}",
+                remedy="Free some space or choose another folder with VPGEN_HOME",
+            ) from error
+        begun = [_begin(server, folder) for server in servers]
+        return [_await(server, process, folder) for server, process in zip(servers, begun, strict=True)]
+
+
+def _begin(server: Server, folder: Path) -> subprocess.Popen[bytes] | VpgenError | None:
+    """Start the process; None when there is one already, and what is in its place when that is taken."""
+    note = _note(folder, server.module)
+    if note is not None and note["url"] != server.url:
+        return VpgenError(
+            f"{server.name} runs already, at {note['url']}",
+            remedy="Look there, or stop it first: vpgen ui --stop",
+        )
+    if note is not None or not server.command:
+        return None
+    _end(folder, server.module)  # what a killed server may have left
+    if (obstacle := _obstacle(server)) is not None:
+        return obstacle
+    with (folder / f"{server.module}.log").open("wb") as output:
         process = subprocess.Popen(  # noqa: S603  # our own interpreter and our own arguments
             [sys.executable, *server.command],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **server.environment},
+            env={**os.environ, **_OFF, **server.environment},
             start_new_session=True,
         )
-    (folder / f"{server.module}.pid").write_text(str(process.pid))
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        if answers(server):
-            return True
-        if process.poll() is not None:
-            break
-        time.sleep(0.25)
-    stop(server, settings)
-    raise VpgenError(
-        f"{server.name} did not come up at {server.url}: {_tail(log)}",
-        remedy=f"Is the port taken? Its log is {log}",
+    created = psutil.Process(process.pid).create_time()
+    (folder / f"{server.module}.json").write_text(
+        json.dumps({"pid": process.pid, "created": created, "url": server.url})
     )
+    return process
+
+
+def _obstacle(server: Server) -> VpgenError | None:
+    """What keeps it from starting, with the way around it."""
+    if find_spec(server.module) is None:
+        return MissingDependency(f"{server.name} is not installed", remedy=f"pip install 'vpgen[{server.extra}]'")
+    if _taken(server.port):
+        return VpgenError(
+            f"{server.name} cannot start: port {server.port} is taken, and not by what was started here",
+            remedy=f"Choose another: vpgen ui --{server.module}-port {server.port + 1}",
+        )
+    return None
+
+
+def _await(server: Server, process: subprocess.Popen[bytes] | VpgenError | None, folder: Path) -> bool | VpgenError:
+    """Wait until it answers; returns whether it was started here, or why it does not answer."""
+    if isinstance(process, VpgenError):
+        return process
+    if not server.command:
+        return False if answers(server) else VpgenError(f"the {server.name} at {shown(server.url)} does not answer")
+    log = folder / f"{server.module}.log"
+    deadline = time.monotonic() + START_SECONDS
+    while not (answers(server) and _listens(_family(folder, server.module), server.port)):
+        if not _family(folder, server.module):
+            _end(folder, server.module)
+            return VpgenError(f"{server.name} ended as it started: {_tail(log)}", remedy=f"Its log is {log}")
+        if time.monotonic() > deadline:
+            return VpgenError(
+                f"{server.name} is running but does not answer at {server.url}",
+                remedy=f"Its log is {log}; end it with: vpgen ui --stop",
+            )
+        time.sleep(0.25)
+    return process is not None
 
 
 def stop(server: Server, settings: Settings) -> bool:
     """Stop the server that was started here, with its children; returns whether there was one."""
-    pid_file = settings.home.absolute() / "servers" / f"{server.module}.pid"
-    try:
-        process = psutil.Process(int(pid_file.read_text()))
-        ours = server.module in " ".join(process.cmdline())
-    except (OSError, ValueError, psutil.NoSuchProcess, psutil.AccessDenied):
-        pid_file.unlink(missing_ok=True)
-        return False
-    pid_file.unlink(missing_ok=True)
-    if not ours:
-        return False
-    family = [process, *process.children(recursive=True)]
+    return _end(settings.home.absolute() / "servers", server.module)
+
+
+def _end(folder: Path, module: str) -> bool:
+    family = _family(folder, module)
+    (folder / f"{module}.json").unlink(missing_ok=True)
     for member in family:
-        member.terminate()
+        with suppress(psutil.NoSuchProcess):
+            member.terminate()
     for member in psutil.wait_procs(family, timeout=10)[1]:
-        member.kill()
-    return True
+        with suppress(psutil.NoSuchProcess):
+            member.kill()
+    psutil.wait_procs(family, timeout=5)
+    return bool(family)
+
+
+def _note(folder: Path, module: str) -> dict[str, Any] | None:
+    """What was noted when the server was started here; None when it was not, or has ended since."""
+    try:
+        noted: dict[str, Any] = json.loads((folder / f"{module}.json").read_text())
+        process = psutil.Process(noted["pid"])
+    except (OSError, ValueError, psutil.NoSuchProcess):
+        return None
+    return noted if _alive(process, noted["created"]) else None
+
+
+def _alive(process: psutil.Process, created: float) -> bool:
+    """Is it still the noted process? The system's idea of when that began moves with its clock."""
+    with suppress(psutil.NoSuchProcess):
+        return process.status() != psutil.STATUS_ZOMBIE and abs(process.create_time() - created) < 2.0
+    return False
+
+
+def _family(folder: Path, module: str) -> list[psutil.Process]:
+    """Every process of the noted server: its children outlive it when it is killed, and hold its port."""
+    try:
+        noted = json.loads((folder / f"{module}.json").read_text())
+    except (OSError, ValueError):
+        return []
+    with suppress(psutil.NoSuchProcess):
+        leader = psutil.Process(noted["pid"])
+        if _alive(leader, noted["created"]):
+            return [leader, *leader.children(recursive=True)]
+        if leader.status() != psutil.STATUS_ZOMBIE:  # the number went to another process: the whole session is gone
+            return []
+    return [member for member in psutil.process_iter() if _session(member) == noted["pid"] and member.is_running()]
+
+
+def _session(process: psutil.Process) -> int | None:
+    try:
+        return os.getsid(process.pid) if process.status() != psutil.STATUS_ZOMBIE else None
+    except (AttributeError, OSError, psutil.Error):  # Windows has no sessions
+        return None
+
+
+def _listens(family: Iterable[psutil.Process], port: int) -> bool:
+    """Does one of them hold the port, or does something else answer there?"""
+    for member in family:
+        with suppress(psutil.Error):
+            for connection in member.net_connections("tcp"):
+                if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
+                    return True
+    return False
+
+
+def _port(settings: Settings, module: str, port: int, default: int) -> int:
+    """The port asked for; when that is only the default: where it runs already, else the first that is free."""
+    if port != default:
+        return port
+    note = _note(settings.home.absolute() / "servers", module)
+    if note is not None:
+        return httpx.URL(note["url"]).port or default
+    return next((near for near in range(default, default + 20) if not _taken(near)), default)
+
+
+def _taken(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(2.0)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def answers(server: Server) -> bool:
-    """Does it say that it is healthy?"""
+    """Does it say, in its own words, that it is healthy?"""
     try:
-        return httpx.get(server.url + server.health, timeout=2.0, trust_env=False).is_success
-    except httpx.HTTPError:
+        reply = httpx.get(server.url + server.health, timeout=2.0, trust_env=not server.command)
+    except (httpx.HTTPError, httpx.InvalidURL):
         return False
+    return reply.is_success and reply.text.strip() in {"OK", "true"}
 
 
-def run_flow(what: str, subject: str, arguments: Mapping[str, Any], settings: Settings) -> str:
-    """Run preview, final or make as Prefect flows on a server that is started when none answers.
+def page(server: Server) -> str:
+    """Where to look: for MLflow the list of the clips' runs, once there are any."""
+    if server.module != "mlflow":
+        return shown(server.url)
+    try:
+        reply = httpx.get(
+            f"{server.url}/api/2.0/mlflow/experiments/get-by-name",
+            params={"experiment_name": EXPERIMENT},
+            timeout=5.0,
+            trust_env=not server.command,
+        )
+        number = reply.raise_for_status().json()["experiment"]["experiment_id"]
+    except (httpx.HTTPError, ValueError, KeyError):
+        return shown(server.url)
+    return f"{shown(server.url)}/#/experiments/{number}/runs?workflowType=machine_learning"
 
-    Returns the id of the last clip. PREFECT_API_URL, when set, names the server to use.
+
+def _say(line: str) -> None:
+    """To stderr, where Prefect's log goes: stdout is the report's."""
+    sys.stderr.write(f"{line}\n")
+
+
+def run_flow(
+    what: str,
+    subject: str,
+    arguments: Mapping[str, Any],
+    settings: Settings,
+    say: Callable[[str], None] = _say,
+) -> str:
+    """Run preview, final or make as Prefect flows, on servers that are started when none answer.
+
+    Returns the id of the last clip. PREFECT_API_URL, when set, names the Prefect server to use. Raises what the
+    studio raises, KeyboardInterrupt for Ctrl-C, and VpgenError when Prefect does not answer.
     """
     if find_spec("prefect") is None:
         raise MissingDependency("Prefect is not installed", remedy="pip install 'vpgen[flow]'")
-    if not os.environ.get("PREFECT_API_URL"):
-        server = prefect(settings)
-        start(server, settings)
-        os.environ.update({"PREFECT_API_URL": f"{server.url}/api", **server.environment})
+    tracker = _serve(settings, say)
+    from prefect.exceptions import CancelledRun
+
     flows = {name: getattr(importlib.import_module(f"flows.{name}"), name) for name in ("preview", "final")}
-    given = {key: value for key, value in arguments.items() if value is not None and key != "out"}
-    if what == "final":
-        return str(asyncio.run(flows["final"](preview_id=subject, **given)))
-    clip_id = asyncio.run(flows["preview"](story=subject, **given))
-    return str(asyncio.run(flows["final"](preview_id=clip_id)) if what == "make" else clip_id)
+    given = {key: value for key, value in arguments.items() if value is not None}
+    try:
+        if what == "final":
+            clip_id = str(asyncio.run(flows["final"](preview_id=subject, **given)))
+        else:
+            clip_id = str(asyncio.run(flows["preview"](story=subject, **{"config": settings.config, **given})))
+        if what == "make":
+            out = {"out": given["out"]} if "out" in given else {}
+            clip_id = str(asyncio.run(flows["final"](preview_id=clip_id, **out)))
+    except CancelledRun:
+        raise KeyboardInterrupt from None
+    except (httpx.HTTPError, RuntimeError) as error:  # from Prefect's client: a stage's errors are VpgenErrors
+        if isinstance(error, RuntimeError) and "API" not in str(error):
+            raise
+        raise VpgenError(
+            f"Prefect at {os.environ['PREFECT_API_URL']} does not answer: {error}",
+            remedy="What was finished is kept: the same command goes on from there, without --flow too",
+            retryable=True,
+        ) from error
+    finally:
+        if tracker is not None:
+            say(f"{tracker.name:<8} {page(tracker)}")
+    return clip_id
+
+
+def _serve(settings: Settings, say: Callable[[str], None]) -> Server | None:
+    """Start what is needed and say where to look; returns MLflow's server if it has a page.
+
+    Only Prefect is needed for a clip: what keeps MLflow's page from coming up is said, not raised.
+    """
+    scheduler, tracker = prefect(settings), mlflow(settings)
+    own = not os.environ.get("PREFECT_API_URL")
+    wanted = [server for server, needed in ((scheduler, own), (tracker, settings.tracking)) if needed]
+    up: list[Server] = []
+    for server, outcome in zip(wanted, start_all(wanted, settings), strict=True):
+        if not isinstance(outcome, VpgenError):
+            up.append(server)
+            say(f"{server.name:<8} {shown(server.url)}  {'started' if outcome else 'is up already'}")
+        elif server is scheduler:
+            raise outcome
+        else:
+            say(f"{server.name:<8} has no page: {outcome}. The clip is made all the same")
+    if own:
+        os.environ.update({"PREFECT_API_URL": f"{scheduler.url}/api", **scheduler.environment})
+    os.environ.update(_OFF)
+    # Prefect's and MLflow's clients would ask a company's proxy for what is on this machine.
+    for name in ("NO_PROXY", "no_proxy"):
+        os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1,localhost")))
+    return tracker if tracker in up else None
 
 
 def _tail(log: Path) -> str:

@@ -2,19 +2,20 @@
 
 Reports wait in the database until MLflow has taken them, so that MLflow being down or slow never loses or
 fails a clip. Parameters are the flattened config, metrics the scores, seconds per stage and USD per category;
-the contact sheet is an artifact, the clip itself a link to the store. A failed clip is a failed run.
+the contact sheet and the clip are artifacts. A failed clip is a failed run with its error.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import shutil
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
@@ -35,6 +36,19 @@ EXPERIMENT = "vpgen"
 
 DEADLINE = 60.0
 """Seconds a command waits for MLflow at most; the rest is delivered by a later one."""
+_ENVIRONMENT = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
+"""For MLflow's client, where the user has not said otherwise: give up soon, and tell nobody outside."""
+_VIEW = "mlflow.experimentKind"
+"""Without it MLflow opens the experiment on an empty page about language models, not on its runs."""
+_VIEW_RUNS = "custom_model_development"
+_REFUSALS = {"BAD_REQUEST", "INVALID_PARAMETER_VALUE", "RESOURCE_ALREADY_EXISTS", "RESOURCE_DOES_NOT_EXIST"}
+"""MLflow's codes for what will be refused again, but says nothing about the next report."""
+_CLIP, _SHEET = "clip", "contact_sheet"
+"""Folders among a run's artifacts."""
 _LONGEST_VALUE = 5_000
 """Characters; MLflow refuses longer parameters and tags (6000 and 8000)."""
 _BACKOFF = timedelta(seconds=2)
@@ -62,7 +76,7 @@ def catch_up(runtime: Runtime, deadline: float = DEADLINE) -> Caught:
     waiting = _waiting(runtime)
     if worker.is_alive():
         problems.append(f"no answer within {deadline:.0f} s")
-    where = _shown(runtime.settings.resolved_tracking)
+    where = shown(runtime.settings.resolved_tracking)
     if not waiting:
         return Caught(len(delivered), 0, f"MLflow: {len(delivered)} run(s) recorded in {where}")
     reason = problems[-1] if problems else "another process is reporting"
@@ -89,24 +103,48 @@ def _deliver_all(runtime: Runtime, delivered: list[str], problems: list[str]) ->
                 )
             experiment = _experiment(client, runtime)
             for item in items:
-                _deliver(client, experiment, runtime, item)
+                try:
+                    _deliver(client, experiment, runtime, item)
+                except Exception as error:  # decided by _only_this_one
+                    if not _only_this_one(error):
+                        raise
+                    problems.append(_told(error, runtime))
+                    _postpone(runtime, problems[-1], item.id)
+                    continue
                 with runtime.database.write() as session:
                     session.execute(sa.delete(OutboxItem).where(OutboxItem.id == item.id))
                 delivered.append(str(item.payload["clip_id"]))
     except Exception as error:  # noqa: BLE001  # whatever MLflow does, it must not fail a clip; it is told to the user
-        problems.append(f"{type(error).__name__}: {error}".partition("\n")[0][:300])
+        problems.append(_told(error, runtime))
         _postpone(runtime, problems[-1])
 
 
-def _postpone(runtime: Runtime, reason: str) -> None:
+def _only_this_one(error: Exception) -> bool:
+    """Is it about one report (a clip that is gone from the store, a value that MLflow refuses), not about MLflow?"""
+    from mlflow.exceptions import MlflowException
+
+    if isinstance(error, MlflowException):
+        return error.error_code in _REFUSALS
+    return isinstance(error, VpgenError)
+
+
+def _told(error: Exception, runtime: Runtime) -> str:
+    """The error in one line; MLflow's name the URI, which may hold a password."""
+    text = f"{type(error).__name__}: {error}".partition("\n")[0]
+    user, at, _ = runtime.settings.resolved_tracking.partition("://")[2].rpartition("@")
+    return (text.replace(user, "…") if at else text)[:300]
+
+
+def _postpone(runtime: Runtime, reason: str, item_id: int | None = None) -> None:
     with runtime.database.write() as session:
-        for item in session.scalars(sa.select(OutboxItem).where(OutboxItem.kind == REPORT)):
+        wanted = sa.select(OutboxItem).where(OutboxItem.kind == REPORT)
+        for item in session.scalars(wanted if item_id is None else wanted.where(OutboxItem.id == item_id)):
             item.attempts, item.error = item.attempts + 1, reason
             item.next_try = now() + _BACKOFF * 2 ** min(item.attempts, 10)
 
 
 def _client(runtime: Runtime) -> MlflowClient:
-    for name, value in (("MLFLOW_HTTP_REQUEST_TIMEOUT", "10"), ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")):
+    for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     try:
         from mlflow import MlflowClient  # seconds to import, and not part of a plain install
@@ -120,10 +158,12 @@ def _client(runtime: Runtime) -> MlflowClient:
 def _experiment(client: MlflowClient, runtime: Runtime) -> str:
     found = client.get_experiment_by_name(EXPERIMENT)
     if found is not None:
+        if _VIEW not in found.tags:
+            client.set_experiment_tag(found.experiment_id, _VIEW, _VIEW_RUNS)
         return str(found.experiment_id)
     local = runtime.settings.tracking_uri is None
     folder = (runtime.settings.home / "mlartifacts").absolute().as_uri() if local else None
-    return str(client.create_experiment(EXPERIMENT, artifact_location=folder))
+    return str(client.create_experiment(EXPERIMENT, artifact_location=folder, tags={_VIEW: _VIEW_RUNS}))
 
 
 def _deliver(client: MlflowClient, experiment: str, runtime: Runtime, item: OutboxItem) -> None:
@@ -135,25 +175,43 @@ def _deliver(client: MlflowClient, experiment: str, runtime: Runtime, item: Outb
         row = session.get(Clip, clip_id)
     if row is None:
         return
-    manifest = find(runtime, clip_id) if row.state == "completed" else None
+    # What this report is about; the row may have moved on since: failed, say, and made again.
+    error = item.payload.get("error")
+    manifest = find(runtime, clip_id) if error is None else None
+    ended = _milliseconds(item.created)
     known = client.search_runs([experiment], filter_string=f"tags.`vpgen.report` = '{report}'", max_results=1)
-    began = _milliseconds(row.created)
     if known:
         run = known[0]
     else:
+        began = ended - round(1000 * (row.seconds or 0.0))
         run = client.create_run(experiment, start_time=began, run_name=clip_id, tags={"vpgen.report": report})
     run_id = run.info.run_id
-    stamp = _milliseconds(item.created)
     client.log_batch(
         run_id,
         params=[Param(key, value[:_LONGEST_VALUE]) for key, value in _params(row, manifest)],
-        metrics=[Metric(key, value, stamp, 0) for key, value in _metrics(runtime, row, manifest)],
-        tags=[RunTag(key, value[:_LONGEST_VALUE]) for key, value in _tags(runtime, row, manifest, item.payload)],
+        metrics=[Metric(key, value, ended, 0) for key, value in _metrics(runtime, row, manifest)],
+        tags=[RunTag(key, value[:_LONGEST_VALUE]) for key, value in _tags(runtime, row, manifest, error, run_id)],
     )
     if manifest is not None:
-        sheet = runtime.store.get_path(manifest.sheet, ".png")
-        client.log_artifact(run_id, str(sheet), "contact_sheet")
-    client.set_terminated(run_id, "FINISHED" if manifest else "FAILED", end_time=stamp)
+        with runtime.folder(f"report-{item.id}") as folder:
+            for source, path in _files(runtime, manifest):
+                copy = shutil.copyfile(source, folder / PurePosixPath(path).name)  # MLflow takes the name from the file
+                client.log_artifact(run_id, str(copy), str(PurePosixPath(path).parent))
+    client.set_terminated(run_id, _status(error), end_time=ended)
+
+
+def _status(error: str | None) -> str:
+    if error is None:
+        return "FINISHED"
+    return "KILLED" if error.startswith(("Cancelled", "KeyboardInterrupt")) else "FAILED"
+
+
+def _files(runtime: Runtime, manifest: Manifest) -> Iterator[tuple[Path, str]]:
+    """What a browser shows on the run's page, each with its path among the run's artifacts."""
+    yield runtime.store.get_path(manifest.sheet), f"{_SHEET}/{manifest.id}.png"
+    record = read_record(runtime.store, manifest.video)
+    if record is not None:
+        yield runtime.store.get_path(blobs(record.result)[0]), f"{_CLIP}/{manifest.id}.mp4"
 
 
 def _params(row: Clip, manifest: Manifest | None) -> Iterator[tuple[str, str]]:
@@ -172,8 +230,8 @@ def _flat(value: object, path: str) -> Iterator[tuple[str, str]]:
 
 
 def _metrics(runtime: Runtime, row: Clip, manifest: Manifest | None) -> Iterator[tuple[str, float]]:
-    if row.seconds is not None:
-        yield "seconds.total", row.seconds
+    if manifest is not None:
+        yield "seconds.total", manifest.seconds
     ledger = Ledger(runtime.database, runtime.prices, row.id, runtime.prices.target_total, row.parent)
     cost = ledger.cost()
     yield from ((f"cost.{line.category}", float(line.usd)) for line in cost.lines if line.usd is not None)
@@ -184,7 +242,8 @@ def _metrics(runtime: Runtime, row: Clip, manifest: Manifest | None) -> Iterator
         return
     seconds: dict[str, float] = {}
     for entry in manifest.trail:
-        seconds[entry.stage] = seconds.get(entry.stage, 0.0) + entry.seconds
+        if entry.how == "made":  # what was in the store took no time worth an average
+            seconds[entry.stage] = seconds.get(entry.stage, 0.0) + entry.seconds
     yield from ((f"seconds.{stage}", value) for stage, value in seconds.items())
     record = read_record(runtime.store, manifest.scores)
     scores = load(runtime.store, record.result) if record else None
@@ -193,25 +252,30 @@ def _metrics(runtime: Runtime, row: Clip, manifest: Manifest | None) -> Iterator
 
 
 def _tags(
-    runtime: Runtime, row: Clip, manifest: Manifest | None, payload: Mapping[str, Any]
+    runtime: Runtime, row: Clip, manifest: Manifest | None, error: str | None, run_id: str
 ) -> Iterator[tuple[str, str]]:
     yield from (("vpgen.clip", row.id), ("vpgen.kind", row.kind), ("vpgen.config", row.config_name))
     if row.parent:
         yield "vpgen.parent", row.parent
-    error = payload.get("error") or row.error
     if manifest is None:
         yield "vpgen.error", str(error)
-        yield "mlflow.note.content", f"**{row.kind} failed**\n\n{row.story}\n\n`{error}`"
+        yield "mlflow.note.content", f"**{row.kind} failed**: `{error}`\n\n{row.story}"
         return
+    cached = dict.fromkeys(entry.stage for entry in manifest.trail if entry.how == "cached")
+    yield "vpgen.cached", ", ".join(cached)
     record = read_record(runtime.store, manifest.video)
     url = runtime.store.url(blobs(record.result)[0]) if record else ""
     yield "vpgen.video", url
+    # Relative to the server that shows it; the files are among the run's artifacts whatever shows them.
+    clip, sheet = (
+        f"get-artifact?path={path}&run_uuid={run_id}" for path in (f"{_CLIP}/{row.id}.mp4", f"{_SHEET}/{row.id}.png")
+    )
     lines = (
         f"**{row.story}**",
         "",
-        f"- clip: `vpgen show {row.id}`",
-        f"- stored: {url}",
-        f"- tree: `vpgen lineage {row.id}`",
+        f"- [watch the clip]({clip}), [contact sheet]({sheet})",
+        f"- stored: `{url}`",
+        f"- again: `vpgen show {row.id}`, its tree: `vpgen lineage {row.id}`",
     )
     yield "mlflow.note.content", "\n".join(lines)
 
@@ -220,7 +284,7 @@ def _milliseconds(at: datetime) -> int:
     return int(at.timestamp() * 1000)
 
 
-def _shown(uri: str) -> str:
+def shown(uri: str) -> str:
     """The URI without a password."""
     if uri.startswith("sqlite:///"):
         return str(Path(uri.removeprefix("sqlite:///")))
