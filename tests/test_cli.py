@@ -27,7 +27,6 @@ def run(*arguments: str, code: int = 0, **more: str) -> str:
 @pytest.fixture
 def toy(tmp_path: Path, toy_log: Path) -> str:
     path = write_toy_config(tmp_path / "toy.yaml", toy_log)
-    path.write_text(path.read_text().replace("stages:", "final: {size: [64, 64], fps: 4}\nstages:"))
     return str(path)
 
 

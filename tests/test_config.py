@@ -7,6 +7,7 @@ from toy_config import write_toy_config
 
 from vpgen.config import load_config, shipped
 from vpgen.errors import ConfigError, NotFound
+from vpgen.settings import Settings
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def test_another_backend_does_not_inherit_the_parameters_of_the_old_one(base: Pa
 
 
 def test_every_problem_is_reported_at_once_with_its_line(base: Path) -> None:
-    """Three mistakes, three lines, each with the nearest known key or the reason."""
+    """Six mistakes on five lines, each with the nearest known key or the reason."""
     bad = _write(
         base.parent / "bad.yaml",
         "extends: base\nsecnds: 6\npreview: {size: [640, 361], fps: 0}\nstages:\n  encode: {shde: 3}\n  animte: toy\n"
@@ -52,7 +53,8 @@ def test_every_problem_is_reported_at_once_with_its_line(base: Path) -> None:
     assert "bad.yaml:5: unknown key 'shde'; did you mean 'shade'? (in stages.encode)" in text
     assert "bad.yaml:6: unknown stage 'animte'; did you mean 'animate'?" in text
     assert "bad.yaml:7: no backend is called 'toi'; did you mean 'toy'?" in text
-    assert len(caught.value.problems) == 5
+    assert "bad.yaml:3: preview.size: 4:2:0 video needs an even width and height, not 640x361" in text
+    assert len(caught.value.problems) == 6
 
 
 @pytest.mark.parametrize(
@@ -121,3 +123,58 @@ def test_a_final_follows_its_preview(base: Path) -> None:
     assert final.stages["upscale"] == other.stages["upscale"]
     assert final.finish == ("interpolate", "upscale")
     assert preview.fingerprint("preview") != other.fingerprint("preview")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("preview: {size: [64, 64], fps: 12}\n", r"has another shape than the preview's 64x64"),
+        ("preview: {size: [3840, 2160], fps: 12}\n", r"the final is smaller than its preview"),
+        ("finish: [interpolate]\n", r"finish: upscale is missing"),
+        ("finish: []\n", r"finish: interpolate is missing"),
+        ("seconds: 0.01\n", r"c.yaml:2: seconds: 0.01 s at 12 fps .preview. are no frame"),
+    ],
+)
+def test_a_final_that_its_preview_cannot_become_is_refused_at_once(tmp_path: Path, text: str, said: str) -> None:
+    """Before anything is drawn, not after the whole preview."""
+    with pytest.raises(ConfigError, match=said):
+        load_config(_write(tmp_path / "c.yaml", f"extends: animatic\n{text}"))
+
+
+def test_a_file_that_a_config_names_lies_beside_the_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever the command is run; also when a child of that config is loaded."""
+    (tmp_path / "cfg").mkdir()
+    (tmp_path / "cfg" / "words.yaml").write_text("terms: {brand: [acme]}\n")
+    _write(
+        tmp_path / "cfg" / "a.yaml", "extends: animatic\nstages: {moderate: {backend: blocklist, extra: words.yaml}}\n"
+    )
+    child = _write(tmp_path / "b.yaml", "extends: cfg/a.yaml\n")
+    monkeypatch.chdir("/")
+    for config in (tmp_path / "cfg" / "a.yaml", child):
+        choice = load_config(config).stages["moderate"]
+        assert choice.params["extra"] == str(tmp_path / "cfg" / "words.yaml")
+        assert choice.files["extra"]
+
+
+def test_problems_are_in_the_order_of_their_lines(tmp_path: Path) -> None:
+    """Line 12 after line 2."""
+    lines = ["extends: animatic", *[f"wrong{number}: 1" for number in range(2, 13)]]
+    with pytest.raises(ConfigError) as caught:
+        load_config(_write(tmp_path / "c.yaml", "\n".join(lines)))
+    places = [int(problem.split("c.yaml:")[1].split(":")[0]) for problem in caught.value.problems]
+    assert places == sorted(places) == list(range(2, 13))
+
+
+def test_a_wrong_setting_is_a_problem_with_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them at once, by the name the user wrote."""
+    monkeypatch.setenv("VPGEN_WORKERS", "0")
+    monkeypatch.setenv("VPGEN_TRACKING", "maybe")
+    with pytest.raises(ConfigError) as caught:
+        Settings()
+    assert {problem.split(":")[0] for problem in caught.value.problems} == {"VPGEN_WORKERS", "VPGEN_TRACKING"}
+
+
+def test_a_home_with_a_tilde_is_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a shell would have it."""
+    monkeypatch.setenv("VPGEN_HOME", "~/somewhere")
+    assert Settings().home == Path.home() / "somewhere"

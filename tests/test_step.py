@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from toy_config import write_toy_config
 
 from vpgen.clip import Prompt
@@ -20,13 +21,15 @@ from vpgen.money.ledger import Ledger
 from vpgen.runtime import Runtime
 from vpgen.stages import BackgroundRequest, MattingRequest, PlanRequest, Ref
 from vpgen.step import Steps, input_keys, step_key
+from vpgen.store import clips
+from vpgen.store.schema import Charge
 
 PLAN = PlanRequest("a story")
 
 
-def _steps(runtime: Runtime, config_file: Path, events: list[Event] | None = None) -> Steps:
+def _steps(runtime: Runtime, config_file: Path, events: list[Event] | None = None, clip_id: str | None = None) -> Steps:
     config = load_config(config_file)
-    ledger = Ledger(runtime.database, runtime.prices, None, config.budget.clip)
+    ledger = Ledger(runtime.database, runtime.prices, clip_id, config.budget.clip)
     return Steps(runtime, config, ledger, (events if events is not None else []).append)
 
 
@@ -67,14 +70,36 @@ def test_a_key_changes_with_everything_that_matters(tmp_path: Path, toy_log: Pat
 def test_a_failing_backend_is_named_and_its_cost_is_waste(runtime: Runtime, tmp_path: Path, toy_log: Path) -> None:
     """The error says stage, backend and cost; the ledger has the attempt as waste; nothing is stored."""
     broken = write_toy_config(tmp_path / "x.yaml", toy_log, plan="fail: no ink, hang: 0.05")
-    steps = _steps(runtime, broken)
+    clips.begin(runtime.database, "c", kind="preview", parent=None, story="s", config_name="x", config_hash="h", seed=0)
+    steps = _steps(runtime, broken, clip_id="c")
     with pytest.raises(StageFailed, match="plan/toy: RuntimeError: no ink") as caught:
         asyncio.run(steps("plan", PLAN))
     assert caught.value.cost_usd is not None
-    assert steps.ledger.cost().total == 0
-    steps.ledger.adopt([])
+    with runtime.database.read() as session:
+        charges = session.scalars(sa.select(Charge)).all()
+    assert {(charge.sku, charge.waste, charge.category, charge.reason) for charge in charges} == {
+        ("cpu_second", True, "overhead", "RuntimeError")
+    }
     assert not runtime.store.list_documents("steps")
     assert list(runtime.scratch.iterdir()) == []
+
+
+def test_who_waits_for_another_run_says_so_once(runtime: Runtime, tmp_path: Path, toy_log: Path) -> None:
+    """Not ten times a second: at once, then every ten seconds, with how long it has been."""
+    slow = write_toy_config(tmp_path / "slow.yaml", toy_log, plan="hang: 0.01")
+    events: list[Event] = []
+    steps = _steps(runtime, slow, events)
+    key = step_key("plan", steps.config.stages["plan"], PLAN)
+
+    async def work() -> None:
+        with runtime.store.lock(key):
+            waiting = asyncio.ensure_future(steps("plan", PLAN))
+            await asyncio.sleep(0.6)
+        await waiting
+
+    asyncio.run(work())
+    said = [event.note for event in events if event.kind == "waiting"]
+    assert said == ["for another run that makes the same thing (0 s)"]
 
 
 def test_two_tasks_asking_for_one_key_do_the_work_once(runtime: Runtime, tmp_path: Path, toy_log: Path) -> None:

@@ -36,7 +36,6 @@ def _make(runtime: Runtime, config: PipelineConfig, story: str = STORY, **more: 
 @pytest.fixture
 def config(tmp_path: Path, toy_log: Path) -> PipelineConfig:
     path = write_toy_config(tmp_path / "toy.yaml", toy_log)
-    path.write_text(path.read_text().replace("stages:", "final: {size: [64, 64], fps: 4}\nstages:"))
     return load_config(path)
 
 

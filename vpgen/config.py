@@ -39,6 +39,7 @@ PREVIEW_STAGES: tuple[Stage, ...] = (
     "encode",
     "score",
 )
+ASPECT_TOLERANCE = 0.02
 FINISHING_STAGES: tuple[Stage, ...] = ("upscale", "interpolate", "encode", "score")
 
 
@@ -47,6 +48,13 @@ class Delivery(Value):
 
     size: Size
     fps: Annotated[int, Field(ge=1, le=120)]
+
+    @field_validator("size")
+    @classmethod
+    def _even(cls, size: tuple[int, int]) -> tuple[int, int]:
+        if size[0] % 2 or size[1] % 2:
+            raise ValueError(f"4:2:0 video needs an even width and height, not {size[0]}x{size[1]}")
+        return size
 
 
 class Budget(Value):
@@ -167,6 +175,12 @@ class _Source:
     lines: dict[KeyPath, tuple[Path, int]] = field(default_factory=dict)
     file: Path = Path()
 
+    def beside(self, value: object, path: KeyPath) -> object:
+        """A relative file name, taken from where the file that wrote it lies."""
+        if not isinstance(value, str):
+            return value
+        return str(self.lines.get(path, (self.file, 1))[0].parent / Path(value).expanduser())
+
     def where(self, path: KeyPath) -> str:
         """file:line of the key, or of the nearest key above it."""
         while path and path not in self.lines:
@@ -199,12 +213,43 @@ def load_config(name: str | Path) -> PipelineConfig:
         fields = {key: getattr(draft, key) for key in _Common.model_fields}
         try:
             config = PipelineConfig(**fields, stages=choices)
-            _ = (config.preview_spec, config.final_spec)
+            problems += _impossible(config, source)
         except ValidationError as error:
             problems += _explain(error, PipelineConfig, source, ())
     if problems or config is None:
-        raise ConfigError(sorted(set(problems)), remedy="Fix the lines above; `vpgen config` prints a valid one")
+        raise ConfigError(
+            sorted(set(problems), key=_place), remedy="Fix the lines above; `vpgen config` prints a valid one"
+        )
     return config
+
+
+def _impossible(config: PipelineConfig, source: _Source) -> list[str]:
+    """What each key allows and all together do not: a final that its preview cannot become."""
+    problems = []
+    small, large = config.preview, config.final
+    for kind, delivery in (("preview", small), ("final", large)):
+        if round(config.seconds * delivery.fps) < 1:
+            problems.append(
+                f"{source.where(('seconds',))}: seconds: {config.seconds} s at {delivery.fps} fps ({kind}) are no frame"
+            )
+    if abs(small.size[0] / small.size[1] - large.size[0] / large.size[1]) > ASPECT_TOLERANCE:
+        problems.append(
+            f"{source.where(('final', 'size'))}: final.size: {large.size[0]}x{large.size[1]} has another shape than "
+            f"the preview's {small.size[0]}x{small.size[1]}: it would be stretched"
+        )
+    elif large.size[0] < small.size[0]:
+        problems.append(f"{source.where(('final', 'size'))}: final.size: the final is smaller than its preview")
+    for stage, needed in (("upscale", small.size != large.size), ("interpolate", small.fps != large.fps)):
+        if needed and stage not in config.finish:
+            problems.append(f"{source.where(('finish',))}: finish: {stage} is missing, and preview and final differ")
+    return problems
+
+
+def _place(problem: str) -> tuple[str, int, str]:
+    """Sorts problems by file and line, not by the digits of the line."""
+    file, _, rest = problem.partition(":")
+    line, _, words = rest.partition(":")
+    return file, int(line) if line.isdigit() else 0, words
 
 
 def _locate(name: str, base: Path) -> Path:
@@ -306,7 +351,11 @@ def _choice(stage: Stage, given: Mapping[str, Any], source: _Source, problems: l
     backend = find(name)
     if not serves(backend, stage):
         raise NotFound(f"the backend {name!r} does not do {stage}; these do: {', '.join(serving(stage))}")
-    raw = {key: value for key, value in given.items() if key not in {"backend", "next_on_refusal"}}
+    raw = {
+        key: source.beside(value, (*at, key)) if key in _paths(backend.Params) else value
+        for key, value in given.items()
+        if key not in {"backend", "next_on_refusal"}
+    }
     try:
         params = backend.Params.model_validate(raw)
     except ValidationError as error:
@@ -324,6 +373,11 @@ def _choice(stage: Stage, given: Mapping[str, Any], source: _Source, problems: l
         files=files,
         next_on_refusal=given.get("next_on_refusal") is True,
     )
+
+
+def _paths(params: type[BaseModel]) -> set[str]:
+    """The parameters that name a file or folder."""
+    return {name for name, field_ in params.model_fields.items() if "Path" in str(field_.annotation)}
 
 
 def _digest(path: Path) -> str:

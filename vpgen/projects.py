@@ -23,6 +23,7 @@ import getpass
 import secrets
 import socket
 from contextlib import suppress
+from decimal import Decimal
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -174,9 +175,19 @@ def reject(db: Database, project: Project, reason: str) -> Project:
         )
         if clip_id is not None and not _used_elsewhere(session, clip_id):
             session.execute(sa.update(Clip).where(Clip.id == clip_id).values(state="rejected"))
-            waste = sa.update(Charge).where(Charge.clip_id == clip_id)
-            session.execute(waste.values(waste=True, reason=f"preview rejected: {reason.strip()}"))
+            # The next preview uses the same plan and the same verdict on it: they were not for nothing.
+            waste = sa.update(Charge).where(Charge.clip_id == clip_id, Charge.stage.not_in(("plan", "moderate")))
+            session.execute(waste.values(waste=True, category="overhead", reason=f"preview rejected: {reason.strip()}"))
         return moved
+
+
+def cost(db: Database, project: Project) -> tuple[Decimal, Decimal]:
+    """USD of every clip the project has had, rejected ones included, and how much of it was waste."""
+    clips = sa.select(ProjectEvent.clip_id).where(ProjectEvent.project_id == project.id)
+    sums = sa.select(sa.func.sum(Charge.usd), sa.func.sum(Charge.usd).filter(Charge.waste))
+    with db.read() as session:
+        total, waste = session.execute(sums.where(Charge.clip_id.in_(clips))).one()
+    return total or Decimal(0), waste or Decimal(0)
 
 
 def start_final(db: Database, project: Project) -> Project:

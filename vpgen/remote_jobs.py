@@ -9,6 +9,7 @@ from vpgen.backends.registry import find
 from vpgen.clip import Value
 from vpgen.errors import InvalidInput, NotFound, VpgenError
 from vpgen.money.ledger import Ledger, Reservation
+from vpgen.results import REQUESTS
 from vpgen.runtime import Runtime
 from vpgen.stages import Stage
 from vpgen.store import journal
@@ -60,7 +61,10 @@ async def cancel(runtime: Runtime, remote_id: int) -> Reconciled:
 
 async def cancel_clip(runtime: Runtime, clip_id: str) -> list[Reconciled]:
     """Stop every job of a clip, and release what was not billed."""
-    return [await cancel(runtime, row.id) for row in journal.entries(runtime.database, clip_id=clip_id)]
+    rows = journal.entries(runtime.database, clip_id=clip_id)
+    if not rows and runtime.store.get_document(REQUESTS, clip_id) is None:
+        raise NotFound(f"no clip {clip_id!r} was begun here", remedy="See `vpgen list`")
+    return [await cancel(runtime, row.id) for row in rows]
 
 
 def resolve(runtime: Runtime, remote_id: int, outcome: Literal["never", "lost"]) -> Reconciled:

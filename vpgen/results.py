@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -22,6 +23,8 @@ T = TypeVar("T")
 Kind = Literal["preview", "final"]
 KIND = "clips"
 """The store's document kind of clip manifests."""
+REQUESTS = "requests"
+"""The store's document kind of what was asked for: there from the start, so that any run can be taken up again."""
 
 
 class Manifest(Value):
@@ -136,9 +139,11 @@ def _export(source: Path, target: Path) -> Path:
         shutil.copyfile(source, part)
         part.replace(target)
     except OSError as error:
+        with suppress(OSError):
+            target.with_name(f".{target.name}.part").unlink(missing_ok=True)
         raise StoreError(
             f"cannot write {target}: {error.strerror}",
-            remedy="The clip itself is safe in the store: free some space or use --out, then run the command again",
+            remedy="The clip itself is safe in the store: give a folder with room in it (--out), and run it again",
         ) from error
     return target.absolute()
 

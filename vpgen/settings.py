@@ -6,11 +6,13 @@ import os
 from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from platformdirs import user_data_path
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from vpgen.errors import ConfigError
 
 
 class Settings(BaseSettings):
@@ -48,6 +50,23 @@ class Settings(BaseSettings):
     s3_endpoint: str | None = Field(None, description="S3 endpoint other than AWS")
     s3_key: SecretStr | None = Field(None, description="S3 access key; default: the AWS chain")
     s3_secret: SecretStr | None = Field(None, description="S3 secret key")
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise ConfigError(
+                [
+                    f"VPGEN_{'_'.join(map(str, detail['loc'])).upper()}: {detail['msg']} (got {detail['input']!r:.80})"
+                    for detail in error.errors(include_url=False)
+                ],
+                remedy="Settings are VPGEN_* environment variables, or lines of a .env file in the current folder",
+            ) from None
+
+    @field_validator("home", "out", "prices", "catalogue", "secrets", "record")
+    @classmethod
+    def _expanded(cls, path: Path | None) -> Path | None:
+        return path.expanduser() if path else None
 
     @property
     def resolved_store(self) -> str:

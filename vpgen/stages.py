@@ -94,13 +94,13 @@ class Verdict(Value):
 
 
 class Score(Value):
-    """One figure. `value` None means not measured, and `skipped` says why."""
+    """One figure. `value` None means not measured, and `skipped` says why; a range without end has None there."""
 
     name: str
     value: float | None
     unit: str = ""
     higher_is_better: bool = True
-    range: tuple[float, float] | None = None
+    range: tuple[float, float | None] | None = None
     meaning: str = ""
     skipped: str | None = None
 

@@ -48,6 +48,7 @@ from vpgen.store.records import StepRecord, Stored, blobs, load, read_record, sa
 
 PROGRESS_INTERVAL = 0.1
 """Seconds between two progress events of one stage."""
+WAITING_INTERVAL = 10.0
 JOB_ATTEMPTS = 3
 """How often a provider's job is tried when it fails there in a way that may pass."""
 
@@ -168,7 +169,7 @@ class Steps:
         store, buys = self.runtime.store, is_paid(choice.backend)
         record = await asyncio.to_thread(read_record, store, key)
         if record is None or buys:
-            async with self.runtime.only_one(key, self._progress(stage, "waiting")):
+            async with self.runtime.only_one(key, self._waiting(stage, choice.backend)):
                 record = await asyncio.to_thread(read_record, store, key)
                 if record is None:
                     return await (self._bought if buys else self._make)(stage, choice, request, key)
@@ -310,7 +311,26 @@ class Steps:
 
         return await self.runtime.in_thread(call)
 
-    def _progress(self, stage: Stage, kind: Literal["progress", "waiting"] = "progress") -> Callable[..., None]:
+    def _waiting(self, stage: Stage, backend: str) -> Callable[[float], None]:
+        """What is called while another run makes the same thing: says so at once, then every ten seconds."""
+        due = 0.0
+
+        def waiting(seconds: float) -> None:
+            nonlocal due
+            if self.cancelled.is_set():
+                raise Cancelled("cancelled while waiting for another run", stage=stage)
+            if seconds >= due:
+                due = seconds + WAITING_INTERVAL
+                self.tell(
+                    Event(
+                        kind="waiting", stage=stage, backend=backend,
+                        note=f"for another run that makes the same thing ({seconds:.0f} s)",
+                    )
+                )  # fmt: skip
+
+        return waiting
+
+    def _progress(self, stage: Stage) -> Callable[..., None]:
         """What a backend calls: passes progress on at most ten times a second, and raises when cancelled."""
         last = 0.0
 
@@ -320,7 +340,7 @@ class Steps:
                 raise Cancelled("cancelled while at work; finished stages are kept", stage=stage)
             if (now := time.monotonic()) - last > PROGRESS_INTERVAL:
                 last = now
-                self.tell(Event(kind=kind, stage=stage, fraction=fraction, note=note))
+                self.tell(Event(kind="progress", stage=stage, fraction=fraction, note=note))
 
         return progress
 

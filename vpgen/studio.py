@@ -21,18 +21,15 @@ from vpgen.clip import ClipRequest, Prompt
 from vpgen.config import PipelineConfig, load_config
 from vpgen.errors import Corrupted, InvalidInput, NotFound, StoreError
 from vpgen.events import Event, Listener, silent
-from vpgen.results import KIND, Clip, Kind, Manifest, clip_of, find, ledger_of, sheet_of, show, whole
+from vpgen.results import KIND, REQUESTS, Clip, Kind, Manifest, clip_of, find, ledger_of, sheet_of, show, whole
 from vpgen.runtime import Runtime
+from vpgen.stages import Usage
 from vpgen.step import Around, Steps, plain
 from vpgen.store import clips
 
 __all__ = ["Clip", "Manifest", "final", "find", "make", "plan", "preview", "resume", "run", "show"]
 
 T = TypeVar("T")
-REQUESTS = "requests"
-"""The store's document kind of what was asked for: there from the start, so that any run can be taken up again."""
-REMAKES = 3
-"""How often a run starts over when a stored object turns out to be corrupted (what is whole is reused)."""
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -203,8 +200,11 @@ async def _render(
         cached = all(entry.how != "made" for entry in steps.trail)
         known = whole(runtime, clip_id) if cached else None
         if known is None:
-            sheet = await runtime.in_thread(sheet_of, runtime, clip_id, request, config, video, scores, ledger)
             ledger.adopt(entry.key for entry in steps.trail)
+            if kind == "final":
+                delivered: Usage = {"egress_gb": Decimal(video.path.stat().st_size) / 10**9}
+                ledger.settle(ledger.reserve("encode", "delivery", rendered.video.key, delivered), delivered)
+            sheet = await runtime.in_thread(sheet_of, runtime, clip_id, request, config, video, scores, ledger)
             manifest = Manifest(
                 id=clip_id,
                 kind=kind,
@@ -218,9 +218,6 @@ async def _render(
                 seconds=time.monotonic() - began,
                 created=datetime.now(UTC),
             )
-            if kind == "final":
-                delivered = Decimal(video.path.stat().st_size) / 10**9
-                ledger.settle(ledger.reserve("encode", "delivery", rendered.video.key, {}), {"egress_gb": delivered})
             runtime.store.put_document(KIND, clip_id, manifest.model_dump(mode="json"))
         else:
             manifest = known
@@ -235,18 +232,25 @@ async def _render(
 
 async def _remaking(recipe: Any, steps: Steps, tell: Listener) -> pipeline.Rendered:
     """Start over when something in the store is damaged: the store has put it aside, so it is made again."""
-    for _ in range(REMAKES):
+    damaged: set[str] = set()
+    while True:
         try:
             rendered: pipeline.Rendered = await recipe()
             # What is handed over is read (and so verified) here, while it can still be made again.
             await asyncio.to_thread(rendered.video.load)
             await asyncio.to_thread(rendered.scores.load)
         except Corrupted as error:
+            # Each object is put aside once; the same one damaged again was just written, so the disk is at fault.
+            if error.message in damaged:
+                raise StoreError(
+                    f"what is written to the store does not come back: {error.message}",
+                    remedy="Check the disk and its free space; what is whole is kept, and the same command goes on",
+                ) from error
+            damaged.add(error.message)
             tell(Event(kind="note", note=f"{error.message}; making it again"))
             steps.trail.clear()
         else:
             return rendered
-    raise StoreError("stored objects keep turning up damaged", remedy="Check the disk; then `vpgen doctor`")
 
 
 def _clip_id(kind: Kind, request: ClipRequest, config: PipelineConfig) -> str:

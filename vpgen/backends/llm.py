@@ -36,7 +36,7 @@ class ChatParams(Value):
     `wait` is the first pause in seconds between attempts, doubled each time.
     """
 
-    base_url: str = "http://127.0.0.1:11434/v1"
+    base_url: Annotated[str, Field(pattern=r"^https?://[^\s/]+")] = "http://127.0.0.1:11434/v1"
     model: str = "qwen3:8b"
     api_key_env: str = "VPGEN_LLM_API_KEY"
     timeout: Annotated[float, Field(gt=0, le=600)] = 60.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vpgen import __version__
 from vpgen.cli import doctor, journal, project
 from vpgen.cli.common import Json, Out, console, fail, report, settings_output
 from vpgen.errors import VpgenError
@@ -33,6 +35,21 @@ app.add_typer(project.app, name="project")
 app.add_typer(journal.app, name="journal")
 app.command()(journal.cost)
 app.command()(doctor.doctor)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"vpgen {__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[bool, typer.Option("--version", is_eager=True, callback=_version, help="Print the version")]
+
+
+@app.callback()
+def root(version: Version = False) -> None:  # its callback does the work
+    """Options of the program itself."""
+
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
@@ -140,7 +157,8 @@ def list_clips(
         for row in rows:
             typer.echo(
                 json.dumps(
-                    {"id": row.id, "state": row.state, "story": row.story, "seconds": row.seconds}, ensure_ascii=False
+                    {"id": row.id, "state": clips.standing(row), "story": row.story, "seconds": row.seconds},
+                    ensure_ascii=False,
                 )
             )
     else:
@@ -217,6 +235,7 @@ def _render(what: str, subject: str, arguments: dict[str, Any], *, as_json: bool
 def main() -> None:
     """Run the command line: errors become one clear message and an exit code of their own."""
     as_json = "--json" in sys.argv
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         code = app(standalone_mode=False)  # the code of an Exit, 130 for Ctrl-C, else None
     except VpgenError as error:
@@ -227,8 +246,17 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     if code == INTERRUPTED:
-        typer.echo("\nStopped. Every finished stage is kept: the same command goes on from there.", err=True)
+        said = "Stopped. Every finished stage is kept: the same command goes on from there."
+        if as_json:
+            typer.echo(json.dumps({"kind": "error", "error": "Interrupted", "message": said, "retryable": True}))
+        else:
+            typer.echo(f"\n{said}", err=True)
     sys.exit(code or 0)
+
+
+def _interrupt(*_: object) -> None:
+    """Being asked to end (by a service manager, say) is Ctrl-C."""
+    raise KeyboardInterrupt
 
 
 def _usage_error() -> type[Any]:

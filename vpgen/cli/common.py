@@ -67,7 +67,7 @@ def fail(error: VpgenError, *, as_json: bool) -> int:
         return error.exit_code
     screen = console(stderr=True)
     if isinstance(error, ConfigError):
-        screen.print(f"[bold red]{len(error.problems)} problem(s) in the config[/]")
+        screen.print(f"[bold red]{len(error.problems)} problem(s) in the configuration[/]")
         for problem in error.problems:
             screen.print(f"  {problem}", markup=False, highlight=False, soft_wrap=True)
     else:

@@ -140,7 +140,7 @@ def tell(found: Iterable[Reconciled], *, as_json: bool) -> None:
         if as_json:
             typer.echo(one.model_dump_json())
             continue
-        usd = f", charged {one.usd} USD" if one.usd is not None else ""
+        usd = f", charged {one.usd:f} USD" if one.usd is not None else ""
         console().print(f"{one.id}  {one.provider}/{one.model}  {one.state}{usd}", markup=False, highlight=False)
         if one.next:
             console().print(f"    then: {one.next}", markup=False, highlight=False, soft_wrap=True)
@@ -174,8 +174,7 @@ def _table(rows: list[RemoteJob]) -> Table:
 def _spending_table(report: Spending) -> Table:
     from rich.table import Table
 
-    from vpgen.cli.report import money
-    from vpgen.money.prices import CATEGORIES
+    from vpgen.money.prices import CATEGORIES, dollars
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(report.by)
@@ -184,10 +183,10 @@ def _spending_table(report: Spending) -> Table:
     for row in (*report.groups, report.total):
         if row is report.total:
             table.add_section()
-        parts = [money(row.by_category[c]) if c in row.by_category else "" for c in CATEGORIES]
-        held, unknown = money(row.held) if row.held else "", f"{row.unknown} charges" if row.unknown else ""
-        table.add_row(row.name, money(row.usd), *parts, money(row.waste) if row.waste else "", held, unknown)
-    accepted = "none yet" if not report.finals else money(report.per_accepted)
+        parts = [dollars(row.by_category[c]) if c in row.by_category else "" for c in CATEGORIES]
+        held, unknown = dollars(row.held) if row.held else "", f"{row.unknown} charges" if row.unknown else ""
+        table.add_row(row.name, dollars(row.usd), *parts, dollars(row.waste) if row.waste else "", held, unknown)
+    accepted = "none yet" if not report.finals else dollars(report.per_accepted)
     table.caption = f"{report.finals} accepted clips; USD each, everything in it: {accepted}"
     table.caption_justify = "left"
     return table

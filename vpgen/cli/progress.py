@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from vpgen.events import Event, Listener
@@ -77,7 +78,7 @@ class _Bars:
             self.progress.stop_task(task)
         elif event.kind in {"failed", "waiting", "note"}:
             style = "red" if event.kind == "failed" else "yellow"
-            self.progress.update(task, note=f"[{style}]{event.kind}")
+            self.progress.update(task, note=f"[{style}]{escape(event.note or event.kind)}")
             if event.kind == "failed":
                 self.progress.stop_task(task)
 

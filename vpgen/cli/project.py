@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -37,6 +38,8 @@ def new(
     with Runtime.open() as runtime:
         chosen = config or runtime.settings.config
         load_config(chosen)
+        if Path(chosen).is_file():
+            chosen = str(Path(chosen).absolute())  # the project outlives the current folder
         project = projects.new(runtime.database, story, config=chosen, name=name, seed=seed)
         typer.echo(f"{project.id}  {project.state}    next: {', or '.join(projects.commands(project))}")
 
@@ -103,7 +106,8 @@ def status(project: Ref, as_json: Json = False) -> None:
         if as_json:
             typer.echo(json.dumps(_plain(found), ensure_ascii=False))
         else:
-            console().print(project_report(found, events, work))
+            spent = projects.cost(runtime.database, found)
+            console().print(project_report(found, events, work, spent))
 
 
 @app.command("list")

@@ -11,19 +11,14 @@ from rich.text import Text
 from rich.tree import Tree
 
 from vpgen.money.ledger import Cost
+from vpgen.money.prices import dollars
 from vpgen.projects import commands, standing
 from vpgen.stages import Score
 from vpgen.step import Trail
+from vpgen.store.clips import standing as standing_of
 from vpgen.store.schema import Clip as ClipRow
 from vpgen.store.schema import Job, Project, ProjectEvent
 from vpgen.studio import Clip, Manifest
-
-
-def money(usd: Decimal | None) -> str:
-    """USD with enough places to see a cheap stage; "unknown" is never 0."""
-    if usd is None:
-        return "unknown"
-    return f"{usd:.2f}" if usd >= 1 else f"{usd:.6f}".rstrip("0").rstrip(".") if usd else "0"
 
 
 def clip_report(clip: Clip) -> RenderableType:
@@ -66,13 +61,13 @@ def stage_table(trail: tuple[Trail, ...], seconds: float) -> Table:
             {"made": "made", "cached": "[green]cached[/]", "fused": "[dim]inside the next[/]"}[entry.how],
             f"{entry.seconds:.2f}" if made else "",
             f"{entry.cpu_seconds:.2f}" if made else "",
-            money(entry.usd) if made else "",
+            dollars(entry.usd) if made else "",
         )
     table.add_section()
     known = [entry.usd for entry in trail if entry.usd is not None]
     total = sum(known, Decimal(0)) if len(known) == len(trail) else None
     cpu = sum(entry.cpu_seconds for entry in trail)
-    table.add_row("[bold]this run", "", "", f"[bold]{seconds:.2f}", f"[bold]{cpu:.2f}", f"[bold]{money(total)}")
+    table.add_row("[bold]this run", "", "", f"[bold]{seconds:.2f}", f"[bold]{cpu:.2f}", f"[bold]{dollars(total)}")
     return table
 
 
@@ -94,8 +89,8 @@ def score_table(scores: tuple[Score, ...]) -> Table:
     return table
 
 
-def _end(bound: float) -> str:
-    return "∞" if bound == float("inf") else f"{bound:g}"
+def _end(bound: float | None) -> str:
+    return "∞" if bound is None else f"{bound:g}"
 
 
 def cost_table(cost: Cost) -> Table:
@@ -105,12 +100,14 @@ def cost_table(cost: Cost) -> Table:
     for name in ("USD", "estimated", "target"):
         table.add_column(name, justify="right")
     for line in cost.lines:
-        table.add_row(line.category, money(line.usd), money(line.estimate_usd), f"{line.target_usd:.2f}")
+        table.add_row(line.category, dollars(line.usd), dollars(line.estimate_usd), f"{line.target_usd:.2f}")
     table.add_section()
     style = "green" if cost.total is not None and cost.total <= cost.target else "red"
-    table.add_row("[bold]total", f"[bold {style}]{money(cost.total)}", money(cost.estimate), f"[bold]{cost.target:.2f}")
+    table.add_row(
+        "[bold]total", f"[bold {style}]{dollars(cost.total)}", dollars(cost.estimate), f"[bold]{cost.target:.2f}"
+    )
     if cost.waste:
-        table.add_row("[yellow]of it waste", f"[yellow]{money(cost.waste)}", "", "")
+        table.add_row("[yellow]of it waste", f"[yellow]{dollars(cost.waste)}", "", "")
     return table
 
 
@@ -170,15 +167,19 @@ def clip_list(rows: list[ClipRow]) -> Table:
     for name in ("id", "state", "config", "seconds", "made (UTC)", "story"):
         table.add_column(name, no_wrap=name != "story")
     for row in rows:
-        style = {"completed": "green", "failed": "red", "rejected": "yellow"}.get(row.state, "")
+        state = standing_of(row)
+        style = {"completed": "green", "failed": "red"}.get(state, "yellow" if state != "running" else "")
         table.add_row(
             row.id,
-            Text(row.state, style=style),
+            Text(state, style=style),
             row.config_name,
             f"{row.seconds:.1f}" if row.seconds is not None else "",
             f"{row.created:%Y-%m-%d %H:%M}",
             Text(row.story if row.error is None else f"{row.story}  ({row.error})", overflow="ellipsis"),
         )
+    if any(standing_of(row) == "interrupted" for row in rows):
+        table.caption = "interrupted: its process ended without a word; `vpgen resume ID` goes on where it was"
+        table.caption_justify = "left"
     return table
 
 
@@ -200,7 +201,9 @@ def project_list(projects: list[Project]) -> Table:
     return table
 
 
-def project_report(project: Project, events: list[ProjectEvent], jobs: list[Job]) -> RenderableType:
+def project_report(
+    project: Project, events: list[ProjectEvent], jobs: list[Job], spent: tuple[Decimal, Decimal]
+) -> RenderableType:
     """Where a project stands, what happened to it and who worked on it."""
     head = Text.assemble(
         (f"{project.id}  ", "bold"),
@@ -234,5 +237,12 @@ def project_report(project: Project, events: list[ProjectEvent], jobs: list[Job]
             Text(job.error or ""),
         )
     return Group(
-        head, "", history, "", work, "", "next: " + (", or ".join(commands(project)) or "nothing; it is complete")
+        head,
+        "",
+        history,
+        "",
+        work,
+        "",
+        f"cost {dollars(spent[0])} USD, of it waste {dollars(spent[1])}",
+        "next: " + (", or ".join(commands(project)) or "nothing; it is complete"),
     )

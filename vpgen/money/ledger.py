@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from vpgen.clip import Value
 from vpgen.errors import OverBudget
-from vpgen.money.prices import CATEGORIES, Category, PriceBook
+from vpgen.money.prices import CATEGORIES, Category, PriceBook, dollars
 from vpgen.stages import Usage
 from vpgen.store.database import Database
 from vpgen.store.jobs import worker_name
@@ -238,8 +238,8 @@ class Ledger:
             spent = session.connection().scalar(sa.select(sa.func.sum(taken)).where(counted)) or ZERO
             if spent + usd > cap:
                 raise OverBudget(
-                    f"it would cost about {usd:.4f} USD, and of {whose} {cap:.2f} USD "
-                    f"{max(ZERO, cap - spent):.4f} are left; nothing was spent on it",
+                    f"it would cost about {dollars(usd)} USD, and of {whose} {dollars(cap)} USD "
+                    f"{dollars(max(ZERO, cap - spent))} are left; nothing was spent on it",
                     stage=stage,
                     backend=backend,
                     cost_usd=spent,

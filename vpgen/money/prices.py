@@ -59,6 +59,13 @@ class PriceBook(Value):
         return sum(self.target.values(), Decimal(0))
 
 
+def dollars(usd: Decimal | None) -> str:
+    """USD with enough places to see a cheap stage; "unknown" is never 0."""
+    if usd is None:
+        return "unknown"
+    return f"{usd:.2f}" if usd >= 1 else f"{usd:.6f}".rstrip("0").rstrip(".") if usd else "0"
+
+
 def load_prices(path: Path) -> PriceBook:
     """Read a price book. Raises ConfigError with every problem and its line."""
     data, lines = load_yaml_with_lines(path)

@@ -100,7 +100,7 @@ def measure(
         if progress:
             progress((seen.index + 1) / clip.frames * 0.9, f"frame {seen.index + 1}/{clip.frames}")
     return (*_motion_scores(moved), *_picture_scores(sums), *_matte_scores(person), *_fidelity(clip, preview, sums, folder, vmaf=vmaf),
-            Score(name="prompt_agreement", value=None, skipped="no text-image model is installed; none runs on a CPU offline"))  # fmt: skip
+            Score(name="prompt_agreement", value=None, skipped="not measured by this version: no text-image model ships with it"))  # fmt: skip
 
 
 def _score(name: str, value: float | None, why: str, **facts: object) -> Score:
@@ -114,7 +114,7 @@ def _motion_scores(moved: motion.Motion) -> tuple[Score, ...]:
         _score("temporal_flickering", moved.flickering, short, range=(0, 1), meaning="VBench: frames change little from one to the next (a still wins)"),
         _score("motion_smoothness_dis", moved.smoothness, short, range=(0, 1), meaning="VBench with DIS flow: dropped frames can be predicted"),
         _score("dynamic_degree_dis", None if moved.moving is None else float(moved.moving), short, range=(0, 1), meaning="VBench with DIS flow: 1 when there is large motion"),
-        _score("motion_speed_dis", moved.speed, short, range=(0, float("1e3")), meaning="fastest 5 % of the flow, as a share of VBench's threshold"),
+        _score("motion_speed_dis", moved.speed, short, range=(0, None), meaning="fastest 5 % of the flow, as a share of VBench's threshold"),
     )  # fmt: skip
 
 
@@ -123,9 +123,9 @@ def _picture_scores(sums: _Sums) -> tuple[Score, ...]:
         return float(np.mean(values)) if values else None
 
     return (
-        _score("sharpness_720p", mean(sums.sharpness), "no frame", unit="levels", range=(0, 1000), meaning="deviation of the Laplacian at 1280x720"),
+        _score("sharpness_720p", mean(sums.sharpness), "no frame", unit="levels", range=(0, None), meaning="deviation of the Laplacian at 1280x720"),
         _score("clipped", mean(sums.clipped), "no frame", higher_is_better=False, range=(0, 1), meaning="share of pixels too dark or too bright to see into"),
-        _score("niqe_vp", mean(sums.naturalness), "smaller than one patch", higher_is_better=False, range=(0, 100), meaning="NIQE, fitted to our own photographs: distance from natural pictures"),
+        _score("niqe_vp", mean(sums.naturalness), "smaller than one patch", higher_is_better=False, range=(0, None), meaning="NIQE, fitted to the photographs and films of three Python libraries: distance from natural pictures"),
     )  # fmt: skip
 
 
@@ -134,7 +134,7 @@ def _matte_scores(person: Alpha | None) -> tuple[Score, ...]:
     width = picture.edge_width(person) if person is not None else None
     loose = picture.crumbs(person) if person is not None else None
     return (
-        _score("matte_edge_width", width, why, unit="‰", higher_is_better=False, range=(0, 1000), meaning="width of the cut-out's edge, of the picture's height"),
+        _score("matte_edge_width", width, why, unit="‰", higher_is_better=False, range=(0, None), meaning="width of the cut-out's edge, of the picture's height"),
         _score("matte_crumbs", loose, why, higher_is_better=False, range=(0, 1), meaning="share of the cut-out that is loose islands or holes"),
     )  # fmt: skip
 

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from vpgen.store.database import Database
+from vpgen.store.jobs import is_gone, worker_name
 from vpgen.store.schema import Clip, ClipKind, OutboxItem, now
 
 REPORT = "mlflow"
@@ -31,7 +32,7 @@ def begin(
             row = Clip(id=clip_id, kind=kind, parent=parent, story=story, seed=seed, created=now())
             session.add(row)
         row.config_name, row.config_hash = config_name, config_hash
-        row.state, row.error = "running", None
+        row.state, row.error, row.worker = "running", None, worker_name()
 
 
 def complete(database: Database, clip_id: str, seconds: float, *, track: bool) -> None:
@@ -51,6 +52,11 @@ def fail(database: Database, clip_id: str, error: str, seconds: float) -> None:
         row = session.get_one(Clip, clip_id)
         row.state, row.error, row.seconds, row.completed = "failed", error, seconds, now()
         session.add(_owed(clip_id, error=error))
+
+
+def standing(row: Clip) -> str:
+    """The clip's state; "interrupted" when it is said to run and its process is gone (on this machine)."""
+    return "interrupted" if row.state == "running" and row.worker and is_gone(row.worker) else row.state
 
 
 def recent(database: Database, limit: int) -> list[Clip]:

@@ -118,10 +118,19 @@ def is_dead(job: Job) -> bool:
     """Tell whether a processing job's worker is gone: no such process on this machine, or long silent elsewhere."""
     if job.status != "processing":
         return False
-    host, _, process = (job.worker or "").rpartition(":")[0].rpartition(":")
-    if host == socket.gethostname() and process.isdigit():
-        return job.worker != worker_name(int(process))
+    if job.worker and _is_local(job.worker):
+        return is_gone(job.worker)
     return job.heartbeat_at is None or now() - job.heartbeat_at > STALE
+
+
+def is_gone(worker: str) -> bool:
+    """Whether a process of this machine has ended; False for one of another machine, of which nothing is known."""
+    return _is_local(worker) and worker != worker_name(int(worker.split(":")[-2]))
+
+
+def _is_local(worker: str) -> bool:
+    host, _, process = worker.rpartition(":")[0].rpartition(":")
+    return host == socket.gethostname() and process.isdigit()
 
 
 def obituary(job: Job) -> str:

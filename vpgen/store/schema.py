@@ -137,6 +137,7 @@ class Clip(Base):
     seed: Mapped[int] = mapped_column(BigInteger)
     state: Mapped[ClipState] = mapped_column(String(16))
     error: Mapped[str | None]
+    worker: Mapped[str | None]
     seconds: Mapped[float | None]
     manifest: Mapped[str | None]
     created: Mapped[datetime] = mapped_column(default=now)

@@ -18,7 +18,7 @@ from pydantic import Field
 from vpgen.backends.http.client import Client, Doubt, verdict
 from vpgen.backends.http.network import no_key
 from vpgen.backends.http.wire import Ask, Handle, Media, Report, Wire
-from vpgen.catalogue import closest_ratio, load_catalogue, nearest_seconds, sku
+from vpgen.catalogue import Provider, closest_ratio, load_catalogue, nearest_seconds, sku
 from vpgen.clip import Still, Value, Video
 from vpgen.errors import BadOutput, InvalidInput, JobFailed, MissingDependency, NotFound, UnknownOutcome, VpgenError
 from vpgen.faults import point
@@ -87,7 +87,10 @@ class Remote:
     @classmethod
     def readiness(cls) -> Readiness:
         settings = Settings()
-        provider = load_catalogue(settings.catalogue)[cls.name]
+        try:
+            provider = _provider(cls.name)
+        except NotFound as error:
+            return Readiness(ready=False, note=error.message, remedy=error.remedy or "")
         if settings.providers_url:
             return Readiness(ready=True, note=f"look-alike at {settings.providers_url}")
         if settings.secret(provider.key):
@@ -98,9 +101,8 @@ class Remote:
     @classmethod
     def problems(cls, stage: Stage, params: RemoteParams, config: Mapping[str, Any]) -> Iterator[str]:
         """What is wrong with this choice, as far as that is known when the config (its whole document) is read."""
-        settings = Settings()
         try:
-            model = load_catalogue(settings.catalogue)[cls.name].model(params.model)
+            model = _provider(cls.name).model(params.model)
         except NotFound as error:
             yield str(error.message)
             return
@@ -114,7 +116,7 @@ class Remote:
         rate = preview.get("fps", 12) if isinstance(preview, Mapping) else 12
         if stage == "animate" and model.fps and isinstance(rate, int) and rate > 0 and model.fps % rate:
             yield f"{params.model} makes {model.fps} fps, of which a preview at {rate} fps is no whole part"
-        for problem in model.check(stage, ratio=params.ratio, seconds=seconds, territory=settings.territory):
+        for problem in model.check(stage, ratio=params.ratio, seconds=seconds, territory=Settings().territory):
             yield f"{params.model} {problem}"
 
     def estimate(self, request: Request) -> Usage:
@@ -161,7 +163,7 @@ class Remote:
 
     def _ask(self, request: Request, media: Media | None = None) -> Ask:
         """The request in the words that every wire understands."""
-        model = load_catalogue(Settings().catalogue)[self.name].model(self.params.model)
+        model = _provider(self.name).model(self.params.model)
         asked: dict[str, Any] = {}
         if isinstance(request, CharacterRequest | BackgroundRequest):
             is_person = isinstance(request, CharacterRequest)
@@ -323,6 +325,14 @@ class Remote:
             work.use(name, quantity)
             if report.usd is not None:
                 work.bill(name, report.usd)
+
+
+def _provider(name: str) -> Provider:
+    """The catalogue's entry of a provider. Raises NotFound."""
+    catalogue = load_catalogue(Settings().catalogue)
+    if name not in catalogue:
+        raise NotFound(f"the catalogue has no provider {name!r}", remedy="Reinstall vpgen, or see VPGEN_CATALOGUE")
+    return catalogue[name]
 
 
 def _read_cut_out(path: Path) -> Still:

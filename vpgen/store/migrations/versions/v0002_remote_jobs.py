@@ -1,4 +1,4 @@
-"""The journal of paid calls; charges know their call and their experiment."""
+"""The journal of paid calls; charges know their call and their experiment, clips the process at work on them."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -44,6 +44,8 @@ def upgrade() -> None:
         sqlite_where=sa.text("state <> 'closed'"),
         postgresql_where=sa.text("state <> 'closed'"),
     )
+    with op.batch_alter_table("clip") as batch:
+        batch.add_column(sa.Column("worker", sa.Text(), nullable=True))
     with op.batch_alter_table("charge") as batch:
         batch.add_column(sa.Column("remote_id", sa.Integer(), nullable=True))
         batch.add_column(sa.Column("experiment", sa.String(length=80), nullable=True))
@@ -58,4 +60,6 @@ def downgrade() -> None:
         batch.drop_constraint(op.f("fk_charge_remote_id"), type_="foreignkey")
         batch.drop_column("experiment")
         batch.drop_column("remote_id")
+    with op.batch_alter_table("clip") as batch:
+        batch.drop_column("worker")
     op.drop_table("remote_job")

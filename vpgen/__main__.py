@@ -1,0 +1,5 @@
+"""`python -m vpgen` is `vpgen`."""
+
+from vpgen.cli import main
+
+main()
