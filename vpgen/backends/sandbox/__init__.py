@@ -4,7 +4,7 @@
 opens a connection, but for webhooks to this machine.
 """
 
-from vpgen.backends.sandbox.serve import Sandbox, serve
+from vpgen.backends.sandbox.serve import Sandbox, bound, serve
 from vpgen.backends.sandbox.settings import SandboxSettings
 
-__all__ = ["Sandbox", "SandboxSettings", "serve"]
+__all__ = ["Sandbox", "SandboxSettings", "bound", "serve"]

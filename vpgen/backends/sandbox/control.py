@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from vpgen.backends.sandbox.problems import Problem
+from vpgen.backends.sandbox.settings import VendorId
 from vpgen.backends.sandbox.vendor import Vendor, World, read_json, stamp
 
 CENT = Decimal("0.01")
@@ -55,7 +56,7 @@ def control_routes(world: World, vendors: Sequence[Vendor]) -> list[BaseRoute]:
     ]
 
 
-def bill_of(world: World, vendors: Sequence[str]) -> dict[str, object]:
+def bill_of(world: World, vendors: Sequence[VendorId]) -> dict[str, object]:
     """What the vendors would write on their invoices; amounts are decimal strings."""
     now = world.jobs.now()
     jobs = [

@@ -12,6 +12,7 @@ from vpgen.backends.sandbox.jobs import DONE, Job, State, Terms
 from vpgen.backends.sandbox.media import MIME, Recipe
 from vpgen.backends.sandbox.plans import Plan
 from vpgen.backends.sandbox.problems import Problem
+from vpgen.backends.sandbox.settings import VendorId
 from vpgen.backends.sandbox.vendor import Handler, Vendor, answer, json_problem, public, read_json
 
 OUTPUT_HOURS = 24.0 * 7
@@ -21,7 +22,7 @@ TIMEOUT_HEADER = "x-fal-request-timeout"
 class Fal(Vendor):
     """Requests in a queue. It takes anything, and says what is wrong with it when the result is asked for."""
 
-    id: ClassVar[str] = "fal"
+    id: ClassVar[VendorId] = "fal"
     terms: ClassVar[Terms] = Terms(refused=False, cancelled=True)
     scheme: ClassVar[str] = "Key"
 
@@ -51,8 +52,7 @@ class Fal(Vendor):
             recipe = await plan.recipe(self)
         except Problem as problem:
             missing = str(problem.issues[0]) if problem.issues else problem.detail
-        pixels = recipe.size[0] * recipe.size[1] if recipe else 0
-        usd = self.price(app, seconds=recipe.seconds if recipe else 0.0, pixels=pixels)
+        usd = self.price(app, seconds=recipe.seconds if recipe else 0.0, size=recipe.size if recipe else (0, 0))
         job = self.submit(
             request,
             model=app,

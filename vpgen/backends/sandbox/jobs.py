@@ -33,7 +33,7 @@ from typing import Any, Literal, get_args
 
 from vpgen.backends.sandbox.media import Recipe
 from vpgen.backends.sandbox.problems import Problem
-from vpgen.backends.sandbox.settings import Kind, SandboxSettings
+from vpgen.backends.sandbox.settings import Kind, SandboxSettings, VendorId
 
 State = Literal["waiting", "throttled", "running", "succeeded", "failed", "refused", "cancelled", "unknown"]
 Garbage = Literal["garbage-html", "truncate", "garbage-endless", "redirect-internal"]
@@ -74,7 +74,7 @@ class Job:
 
     id: str
     number: int
-    vendor: str
+    vendor: VendorId
     model: str
     kind: Kind
     digest: str
@@ -142,27 +142,27 @@ class Jobs:
         """The clock everything is read off."""
         return time.time()
 
-    def get(self, vendor: str, job_id: str) -> Job:
+    def get(self, vendor: VendorId, job_id: str) -> Job:
         """Raises Problem for a job that is not this vendor's, or was deleted."""
         job = self.by_id.get(job_id)
         if job is None or job.vendor != vendor or job.deleted:
             raise Problem("not_found", "There is no such job")
         return job
 
-    def of(self, vendor: str) -> Iterator[Job]:
+    def of(self, vendor: VendorId) -> Iterator[Job]:
         """The jobs of a vendor, oldest first."""
         return (job for job in self.by_id.values() if job.vendor == vendor)
 
-    def spent(self, vendor: str) -> Decimal:
+    def spent(self, vendor: VendorId) -> Decimal:
         """USD charged by a vendor so far."""
         now = self.now()
         return sum((job.charge(now) for job in self.of(vendor)), Decimal(0))
 
-    def balance(self, vendor: str) -> Decimal:
+    def balance(self, vendor: VendorId) -> Decimal:
         """USD left on the account."""
         return max(Decimal(0), self.settings.balance_usd - self.spent(vendor))
 
-    def hiccup(self, vendor: str, path: str) -> None:
+    def hiccup(self, vendor: VendorId, path: str) -> None:
         """Raises Problem when this poll is one of the transient errors."""
         share = self.settings.transient_errors
         if share and self.settings.touches(vendor, ""):
@@ -172,7 +172,7 @@ class Jobs:
 
     def submit(
         self,
-        vendor: str,
+        vendor: VendorId,
         terms: Terms,
         *,
         model: str,
@@ -220,7 +220,7 @@ class Jobs:
         """Take back a job that was turned away after all."""
         del self.by_id[job.id]
 
-    def _schedule(self, vendor: str, now: float) -> None:
+    def _schedule(self, vendor: VendorId, now: float) -> None:
         """Give every job that has not begun the first free place, in order."""
         busy = [job for job in self._busy[vendor] if job.state(now) not in DONE or job.starts == 0.0]
         self._busy[vendor] = busy
@@ -239,7 +239,7 @@ class Jobs:
     def _random(self, *what: object) -> random.Random:
         return random.Random(f"{self.settings.seed}:{what}")  # noqa: S311  # a script for a play, not a secret
 
-    def _fate(self, vendor: str, model: str, kind: Kind, prompt: str, attempt: int, source: random.Random) -> Fate:
+    def _fate(self, vendor: VendorId, model: str, kind: Kind, prompt: str, attempt: int, source: random.Random) -> Fate:
         settings = self.settings
         said = set(_markers(prompt, attempt))
         low, high = settings.latency[kind]

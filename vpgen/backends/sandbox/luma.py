@@ -17,6 +17,7 @@ from vpgen.backends.sandbox.jobs import Job, State, Terms
 from vpgen.backends.sandbox.media import Recipe, even, shape
 from vpgen.backends.sandbox.plans import HEIGHTS
 from vpgen.backends.sandbox.problems import Problem
+from vpgen.backends.sandbox.settings import VendorId
 from vpgen.backends.sandbox.vendor import Handler, Vendor, answer, drawn, json_problem, read_json, stamp
 
 API_VERSION = "2026-04-01"
@@ -90,7 +91,7 @@ class _Body(_Part):
 class Luma(Vendor):
     """Generations that are created and polled; there is no way to cancel one."""
 
-    id: ClassVar[str] = "luma"
+    id: ClassVar[VendorId] = "luma"
     terms: ClassVar[Terms] = Terms(refused=False, cancelled=False)
 
     def paths(self) -> Mapping[str, Mapping[str, Handler]]:
@@ -159,7 +160,7 @@ class Luma(Vendor):
             size = shape(body.aspect_ratio or "1:1", IMAGE_SIDE)
             scale = IMAGE_SIDE / max(size)
             size = round(size[0] * scale), round(size[1] * scale)
-            usd = self.price(body.model, pixels=size[0] * size[1])
+            usd = self.price(body.model, size=size)
             return Recipe("draw", size, body.output_format, text=drawn(body.prompt)), usd
         seconds = float(body.video.duration.removesuffix("s"))
         usd = self.price(body.model, seconds=seconds, ratio=body.video.resolution)

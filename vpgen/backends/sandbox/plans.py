@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,21 @@ from typing import Any
 from vpgen.backends.sandbox.media import Facts, Recipe, even, shape
 from vpgen.backends.sandbox.problems import Problem
 from vpgen.backends.sandbox.vendor import Vendor, drawn
-from vpgen.catalogue import Model
+from vpgen.catalogue import Model, Word
 
+NUMBER = re.compile(r"-?\d+(\.\d+)?")
 HEIGHTS = {"360p": 360, "480p": 480, "540p": 540, "720p": 720, "1080p": 1080, "1k": 1080, "2k": 1440, "4k": 2160}
-VIDEOS = ("video", "video_url", "video_path")
-IMAGES = ("image", "image_url", "start_image", "first_frame_image", "input_image", "image_path", "img")
+FIELDS: dict[Word, tuple[str, ...]] = {
+    "prompt": ("prompt",),
+    "video": ("video", "video_url", "video_path"),
+    "image": ("image", "image_url", "start_image", "first_frame_image", "input_image", "image_path", "img"),
+    "seed": ("seed",),
+    "ratio": ("aspect_ratio",),
+    "seconds": ("duration", "seconds"),
+    "fps": ("target_fps", "fps", "target_framerate"),
+    "scale": ("upscale_factor", "scale_factor", "scale"),
+}
+"""Our word → what models call it, after the name that the catalogue gives."""
 
 
 class Plan:
@@ -22,15 +33,18 @@ class Plan:
     def __init__(self, given: Mapping[str, Any], model: Model) -> None:
         self._given = given
         self._stages = set(model.stages)
+        self._names = {
+            word: (model.inputs[word], *names) if word in model.inputs else names for word, names in FIELDS.items()
+        }
 
     @property
     def prompt(self) -> str:
         """What is asked for in words."""
-        return str(self._given.get("prompt") or "")
+        return self._first("prompt") or ""
 
     async def recipe(self, vendor: Vendor) -> Recipe | None:
         """None when the input cannot be used. Raises Problem when there is none."""
-        video, image = self._first(VIDEOS), self._first(IMAGES)
+        video, image = self._first("video"), self._first("image")
         wants_video = bool(self._stages & {"upscale", "interpolate"}) and image is None
         reference = video if wants_video else image
         if reference is None and (wants_video or "matting" in self._stages or not self.prompt):
@@ -45,32 +59,28 @@ class Plan:
             return self._changed(source, facts)
         return self._made(source)
 
-    def _first(self, names: tuple[str, ...]) -> str | None:
-        return next((str(self._given[name]) for name in names if self._given.get(name)), None)
+    def _first(self, word: Word) -> str | None:
+        return next((str(self._given[name]) for name in self._names[word] if self._given.get(name)), None)
 
-    def _number(self, names: tuple[str, ...], default: float) -> float:
-        for name in names:
-            try:
-                return float(str(self._given[name]).removesuffix("s"))
-            except (KeyError, ValueError):
-                continue
-        return default
+    def _number(self, word: Word, default: float) -> float:
+        found = NUMBER.match(self._first(word) or "")
+        return float(found[0]) if found else default
 
     def _height(self, default: int) -> int:
         wanted = str(self._given.get("target_resolution") or self._given.get("resolution") or "").lower()
         return HEIGHTS.get(wanted, default)
 
     def _made(self, source: Path | Recipe | None) -> Recipe:
-        seed = int(self._number(("seed",), 0))
+        seed = int(self._number("seed", 0))
         moving = "animate" in self._stages
-        ratio = str(self._given.get("aspect_ratio") or ("16:9" if moving else "1:1"))
+        ratio = self._first("ratio") or ("16:9" if moving else "1:1")
         try:
             size = shape(ratio, self._height(720 if moving else 1024))
         except ValueError:
             raise Problem("invalid", issues=(f"input.aspect_ratio: {ratio} is no ratio",)) from None
         text = drawn(self.prompt) if source is None else ""
         if moving:
-            seconds = self._number(("duration", "seconds"), 5.0)
+            seconds = self._number("seconds", 5.0)
             return Recipe("move", even(size), "mp4", text=text, seed=seed, source=source, seconds=seconds)
         return Recipe("draw", size, "png", text=drawn(self.prompt), seed=seed)
 
@@ -79,14 +89,14 @@ class Plan:
         if "matting" in self._stages:
             return Recipe("cut-out", facts.size, "png", source=source)
         if facts.kind == "image":
-            scale = self._number(("scale", "upscale_factor", "scale_factor"), 4.0)
+            scale = self._number("scale", 4.0)
             return Recipe(
                 "enlarge", (max(1, round(width * scale)), max(1, round(height * scale))), "png", source=source
             )
         if "upscale" not in self._stages:
-            fps = round(self._number(("target_fps", "fps", "target_framerate"), facts.fps * 2.0))
+            fps = round(self._number("fps", facts.fps * 2.0))
             return Recipe("retime", even(facts.size), "mp4", source=source, seconds=facts.seconds, fps=fps)
-        factor = self._number(("upscale_factor", "scale_factor", "scale"), 0.0)
+        factor = self._number("scale", 0.0)
         factor = factor or self._height(1080) / min(width, height)
         size = even((round(width * factor), round(height * factor)))
         return Recipe("enlarge", size, "mp4", source=source, seconds=facts.seconds, fps=facts.fps)

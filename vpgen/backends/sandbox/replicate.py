@@ -18,6 +18,7 @@ from vpgen.backends.sandbox.jobs import DONE, HOUR, Job, State, Terms
 from vpgen.backends.sandbox.media import Recipe
 from vpgen.backends.sandbox.plans import Plan
 from vpgen.backends.sandbox.problems import Problem, ProblemKind
+from vpgen.backends.sandbox.settings import VendorId
 from vpgen.backends.sandbox.vendor import (
     DATA,
     Handler,
@@ -68,7 +69,7 @@ UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
 class Replicate(Vendor):
     """Predictions: created, polled or announced, cancelled."""
 
-    id: ClassVar[str] = "replicate"
+    id: ClassVar[VendorId] = "replicate"
     terms: ClassVar[Terms] = Terms(refused=False, cancelled=True)
 
     def __init__(self, world: Any) -> None:
@@ -239,7 +240,10 @@ class Replicate(Vendor):
         elif match := MODEL.match(version):
             name = match["name"]
         else:
-            name = next((model for model in self.models if version_of(model) == version), version)
+            name = next(
+                (model for model, entry in self.models.items() if version in {version_of(model), entry.version}),
+                version,
+            )
         if name not in self.models:
             if "/" in name:
                 raise Problem("not_found", "The requested resource could not be found.")
@@ -258,7 +262,7 @@ class Replicate(Vendor):
         recipe = await plan.recipe(self)
         if recipe is None:
             return None, self.price(name), plan.prompt
-        usd = self.price(name, seconds=recipe.seconds, pixels=recipe.size[0] * recipe.size[1])
+        usd = self.price(name, seconds=recipe.seconds, size=recipe.size)
         return recipe, usd, plan.prompt
 
     def _deadline(self, job: Job, after: str) -> None:

@@ -31,6 +31,7 @@ from vpgen.backends.sandbox.runway_shapes import (
     unrecognised,
     validated,
 )  # fmt: skip
+from vpgen.backends.sandbox.settings import VendorId
 from vpgen.backends.sandbox.vendor import (
     Handler,
     Upload,
@@ -65,7 +66,7 @@ WIDTHS = {"720p": 1280, "1k": 1920, "2k": 2560, "4k": 3840}
 class Runway(Vendor):
     """Tasks that are created, polled and deleted."""
 
-    id: ClassVar[str] = "runway"
+    id: ClassVar[VendorId] = "runway"
     terms: ClassVar[Terms] = Terms(refused=True, cancelled=True)
 
     def paths(self) -> Mapping[str, Mapping[str, Handler]]:
@@ -208,7 +209,7 @@ class Runway(Vendor):
         if source is None or facts is None or facts.kind != kind:
             return None, self.price(body.model)
         recipe = _finish(body, source, facts)
-        return recipe, self.price(body.model, seconds=facts.seconds, pixels=recipe.size[0] * recipe.size[1])
+        return recipe, self.price(body.model, seconds=facts.seconds, size=recipe.size)
 
     async def _move(self, body: Gen4Turbo | Gen45Text | VeoText) -> tuple[Recipe | None, Decimal]:
         usd = self.price(body.model, seconds=body.duration, ratio=body.ratio)

@@ -208,8 +208,8 @@ def validated(endpoint: str, body: dict[str, Any]) -> Body:
         path = [part for part in detail["loc"] if isinstance(part, int) or part in body or part == detail["loc"][0]]
         if detail["type"] == "missing":
             issues.append({"code": "invalid_type", "received": "undefined", "path": path, "message": "Required"})
-        elif detail["type"] != "extra_forbidden":
-            issues.append(issue_of(path, detail["msg"]))
+        elif detail["type"] != "extra_forbidden" and path not in (issue["path"] for issue in issues):
+            issues.append(issue_of(path, detail["msg"]))  # once, though a union says it for each of its members
     raise Problem("invalid", "Validation of body failed", issues=tuple(issues))
 
 

@@ -12,7 +12,7 @@ from typing import Any, Self, cast
 
 import httpx
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from vpgen.backends.sandbox.app import build
 from vpgen.backends.sandbox.settings import SandboxSettings
@@ -37,8 +37,7 @@ class Sandbox:
         self, settings: SandboxSettings | None = None, *, port: int = 0, catalogue: Path | None = None, **changes: Any
     ) -> None:
         self._server = _server((settings or SandboxSettings()).changed(changes), catalogue)
-        self._socket = socket.socket()
-        self._socket.bind((HOST, port))
+        self._socket = bound(port)
         self.url = f"http://{HOST}:{self._socket.getsockname()[1]}"
         self._thread = threading.Thread(target=self._run, name="sandbox", daemon=True)
         self._control = httpx.Client(base_url=f"{self.url}/_control", trust_env=False, timeout=30)
@@ -88,16 +87,30 @@ class Sandbox:
         return said
 
 
-def serve(settings: SandboxSettings, port: int, catalogue: Path | None = None) -> None:
-    """Serve until interrupted."""
-    server = _server(settings, catalogue, port)
-    server.run()
+def bound(port: int) -> socket.socket:
+    """A socket on this machine's port; 0 is any free one. Raises OSError when it is taken."""
+    # The protocol is named because asyncio sends small answers without delay (TCP_NODELAY) only where it is.
+    found = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        found.bind((HOST, port))
+    except OSError:
+        found.close()
+        raise
+    return found
 
 
-def _server(settings: SandboxSettings, catalogue: Path | None, port: int = 0) -> uvicorn.Server:
+def serve(settings: SandboxSettings, at: socket.socket, catalogue: Path | None = None) -> None:
+    """Serve at a bound socket until interrupted."""
+    with at:
+        at.listen(CONNECTIONS)
+        _server(settings, catalogue).run(sockets=[at])
+
+
+def _server(settings: SandboxSettings, catalogue: Path | None) -> uvicorn.Server:
     transports: Transports = {}
 
-    class Known(H11Protocol):
+    class Known(HttpToolsProtocol):
         """Remembers its connection, so that one that shall be cut can be found."""
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -110,8 +123,6 @@ def _server(settings: SandboxSettings, catalogue: Path | None, port: int = 0) ->
 
     config = uvicorn.Config(
         build(settings, transports, catalogue),
-        host=HOST,
-        port=port,
         http=cast("type[asyncio.Protocol]", Known),
         ws="none",
         lifespan="on",

@@ -11,11 +11,11 @@ from pydantic import Field
 from vpgen.clip import Value
 
 Kind = Literal["image", "video"]
+VendorId = Literal["runway", "stability", "replicate", "luma", "fal"]
 Share = Annotated[float, Field(ge=0, le=1)]
 Seconds = tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]]
 
 LATENCY: Mapping[Kind, Seconds] = {"image": (3.0, 8.0), "video": (20.0, 60.0)}
-VENDORS = ("runway", "stability", "replicate", "luma", "fal")
 
 
 class SandboxSettings(Value):
@@ -40,9 +40,9 @@ class SandboxSettings(Value):
     failures: Share = 0.0
     garbage: Share = 0.0
     """Outputs that are a web page, half a file, without an end, or a redirect to an internal address."""
-    throttle: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
+    throttle: dict[VendorId, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
     """Jobs at once by vendor; without an entry, the catalogue's figure for the lowest tier."""
-    outage: dict[str, Literal["answer", "cut"]] = Field(default_factory=dict)
+    outage: dict[VendorId, Literal["answer", "cut"]] = Field(default_factory=dict)
     """Vendors that are down: every request is answered 503, or its connection is cut."""
     only: tuple[str, ...] = ()
     media: Literal["drawn", "stock"] = "drawn"

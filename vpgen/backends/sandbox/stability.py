@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from vpgen.backends.sandbox.jobs import HOUR, Job, Terms
 from vpgen.backends.sandbox.media import MIME, Facts, Format, Recipe
 from vpgen.backends.sandbox.problems import Problem, ProblemKind
+from vpgen.backends.sandbox.settings import VendorId
 from vpgen.backends.sandbox.vendor import (
     Form,
     Handler,
@@ -82,7 +83,7 @@ SERVICES = {
 class Stability(Vendor):
     """Pictures, most of them at once."""
 
-    id: ClassVar[str] = "stability"
+    id: ClassVar[VendorId] = "stability"
     terms: ClassVar[Terms] = Terms(refused=True, cancelled=True)
     """A moderated request is turned away before it is a job; a filtered result was made, and is paid for."""
 
@@ -113,7 +114,7 @@ class Stability(Vendor):
         body = {**fields, "image": recipe.source.name if isinstance(recipe.source, Path) else ""}
         job = self.submit(
             request, model=model, kind="image", prompt=prompt, body=body, recipe=recipe,
-            usd=self.price(model, endpoint=service.path, pixels=recipe.size[0] * recipe.size[1]),
+            usd=self.price(model, endpoint=service.path, size=recipe.size),
         )  # fmt: skip
         job.extra["seed"] = recipe.seed or job.number * 7919 % SEEDS + 1
         if service.later:

@@ -27,9 +27,9 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Message, Receive, Scope, Send
 
 from vpgen.backends.sandbox.jobs import MARKER, Job, Jobs, Secrets, Terms
-from vpgen.backends.sandbox.media import Facts, Recipe, Renderer
+from vpgen.backends.sandbox.media import Facts, Recipe, Renderer, Size
 from vpgen.backends.sandbox.problems import Cut, Problem
-from vpgen.backends.sandbox.settings import Kind, SandboxSettings
+from vpgen.backends.sandbox.settings import Kind, SandboxSettings, VendorId
 from vpgen.catalogue import Catalogue, Model
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -93,11 +93,8 @@ class World:
         path = (at["path"] or "" if at else reference).strip("/").split("/")
         if path[0] == "_media" and len(path) > 1 and (job := self.jobs.by_id.get(path[1])):
             return job.recipe
-        return (
-            upload.path
-            if (upload := next((self.uploads[part] for part in path if part in self.uploads), None))
-            else None
-        )
+        upload = next((self.uploads[part] for part in path if part in self.uploads), None)
+        return upload.path if upload else None
 
     def digest(self, path: str, body: Any) -> str:
         """Stands for a request, in whichever sandbox: files by their content, not by their address."""
@@ -133,7 +130,7 @@ class World:
 class Vendor(ABC):
     """One vendor's API, mounted under its id."""
 
-    id: ClassVar[str]
+    id: ClassVar[VendorId]
     terms: ClassVar[Terms]
     scheme: ClassVar[str] = "Bearer"
     body_limit: ClassVar[int] = 16_000_000
@@ -170,29 +167,25 @@ class Vendor(ABC):
         self, request: Request, *, model: str, kind: Kind, prompt: str, body: Any, recipe: Recipe | None, usd: Decimal,
         queues: bool = False,
     ) -> Job:  # fmt: skip
-        """Accept a job. Raises Problem, or Lost when the answer shall not arrive."""
+        """Accept a job. Raises Problem when it is turned away."""
         key = request.headers.get("authorization", "").partition(" ")[2].strip()
         job = self.world.jobs.submit(
-            self.id, self.terms, model=model, kind=kind, prompt=prompt, digest=self.world.digest(request.url.path, body),
-            request=compact(body), recipe=recipe, usd=usd, broke=key == "broke", queues=queues,
+            self.id, self.terms, model=model, kind=kind, prompt=prompt, recipe=recipe, usd=usd,
+            digest=self.world.digest(request.url.path, body), request=compact(body),
+            broke=key == "broke", queues=queues,
         )  # fmt: skip
         job.public = public(request)
         return job
 
     def price(
-        self, model: str, *, endpoint: str = "", seconds: float = 0.0, pixels: int = 0, ratio: str = ""
+        self, model: str, *, endpoint: str = "", seconds: float = 0.0, size: Size = (0, 0), ratio: str = ""
     ) -> Decimal:
         """USD by the catalogue."""
         entry = self.listed(model, endpoint)
         if entry is None or entry.price is None:
             return self.world.settings.unpriced_usd
-        price = entry.price.by_ratio.get(ratio, entry.price.usd)
-        match entry.price.per:
-            case "second":
-                return price * Decimal(str(round(seconds, 3)))
-            case "megapixel":
-                return price * pixels / 10**6
-        return price
+        usd = entry.price.by_ratio.get(ratio, entry.price.usd)
+        return usd * entry.price.quantity(round(seconds, 3), size)
 
     def listed(self, model: str, endpoint: str = "") -> Model | None:
         """The catalogue's entry for a model, by its name or its endpoint."""
