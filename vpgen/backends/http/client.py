@@ -37,6 +37,8 @@ MAX_ANSWER = 96_000_000
 FETCHES = 3
 DOUBTFUL = {500, 502, 504}
 """Statuses after which a paid request may have happened all the same."""
+OF_THE_CALLER = {401, 402, 403, 404, 429}
+"""Statuses that say something about who asks, not about the job that is asked for."""
 TIMEOUT = httpx.Timeout(60.0, connect=10.0, pool=600.0)
 
 Progress = Callable[[float, str], None]
@@ -153,6 +155,8 @@ class Client:
         """Ask once. Raises UnknownOutcome for an answer that nobody understands: the job may still be running."""
         response = await self._free(self.wire.poll(handle), ask.name, handle.job_id)
         try:
+            if more := self.wire.result(response, handle):
+                response = await self._free(more, ask.name, handle.job_id, judged=True)
             return self.wire.report(response, ask)
         except (ValueError, KeyError, TypeError) as error:
             raise UnknownOutcome(
@@ -229,12 +233,14 @@ class Client:
             remedy="Look at the provider's own page, then `vpgen journal resolve` says which it was",
         )
 
-    async def _free(self, call: Call, model: str, job_id: str | None = None) -> httpx.Response:
-        """A call that costs nothing and may be repeated."""
+    async def _free(self, call: Call, model: str, job_id: str | None = None, *, judged: bool = False) -> httpx.Response:
+        """A call that costs nothing and may be repeated. `judged`: the wire says itself what an error means."""
         try:
             response = await self._send(call)
         except httpx.TransportError as error:
             raise self.unavailable(error, model, job_id) from error
+        if judged and response.status_code not in OF_THE_CALLER:
+            return response
         if response.status_code >= 500 or response.status_code == 429:
             raise self.unavailable(response, model, job_id)
         if response.status_code >= 400:

@@ -81,6 +81,7 @@ class Handle(Value):
     model: str
     job_id: str
     poll: str
+    result: str | None = None
     cancel: str | None = None
     created: AwareDatetime
 
@@ -101,6 +102,30 @@ class Report:
     message: str = ""
     code: str = ""
     retryable: bool = False
+
+
+def named(model: Model, ours: Mapping[str, Any]) -> dict[str, Any]:
+    """Our words under the model's own names and in its way of writing; what it has no name for is not sent."""
+    return {
+        model.inputs[word]: model.formats[word].format(value) if word in model.formats else value
+        for word, value in ours.items()
+        if value is not None and word in model.inputs
+    }
+
+
+def details(response: httpx.Response) -> str:
+    """The `detail` of an error as FastAPI writes it: a sentence, or a list that names each field at fault."""
+    try:
+        detail = response.json()["detail"]
+    except (ValueError, KeyError, TypeError):
+        return response.text[:200]
+    issues = detail if isinstance(detail, list) else [detail]
+    return "; ".join(
+        f"{'.'.join(map(str, issue.get('loc', ())))}: {issue.get('msg')} ({issue.get('type')})"
+        if isinstance(issue, dict)
+        else str(issue)
+        for issue in issues
+    )[:400]
 
 
 class Wire(Protocol):
@@ -133,6 +158,13 @@ class Wire(Protocol):
     def poll(self, handle: Handle) -> Call:
         """How to ask what became of it. Costs nothing."""
         ...
+
+    def result(self, response: httpx.Response, handle: Handle) -> Call | None:  # noqa: ARG002
+        """What else to ask when a poll says that it ended but not how; None when the poll says it all.
+
+        Its answer goes to `report` in the poll's place, errors included: they are the job's.
+        """
+        return None
 
     def report(self, response: httpx.Response, ask: Ask) -> Report:
         """What the answer to a poll means. Raises ValueError for a state nobody knows."""
