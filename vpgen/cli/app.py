@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vpgen import __version__
-from vpgen.cli import doctor, journal, project
+from vpgen.cli import catalogue, doctor, journal, project, sandbox
 from vpgen.cli.common import Json, Out, console, fail, report, settings_output
 from vpgen.errors import VpgenError
 
@@ -34,6 +34,8 @@ app = typer.Typer(
 app.add_typer(project.app, name="project")
 app.add_typer(journal.app, name="journal")
 app.command()(journal.cost)
+app.command()(catalogue.catalogue)
+app.command()(sandbox.sandbox)
 app.command()(doctor.doctor)
 
 

@@ -124,6 +124,8 @@ class Client:
                 raise Doubt(error.message) from error
             if response.status_code in DOUBTFUL:
                 raise Doubt(f"the provider answered {response.status_code}")
+            if response.status_code == 503:
+                raise self.unavailable(response, ask.name)
             if response.status_code >= 400:
                 raise self._error(response, ask.name)
             try:
@@ -170,8 +172,10 @@ class Client:
 
     async def fetch(self, report: Report, ask: Ask, path: Path, job_id: str | None) -> None:
         """Bring the first output into `path`. Raises BadOutput, Unavailable when it cannot be reached."""
-        output = report.outputs[0] if report.outputs else b""
         try:
+            if not report.outputs:
+                raise BadOutput("it is said to have succeeded, and no output is named")  # noqa: TRY301  # told as below
+            output = report.outputs[0]
             if isinstance(output, bytes):
                 await asyncio.to_thread(path.write_bytes, output)
                 return

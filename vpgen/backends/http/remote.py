@@ -8,7 +8,11 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, cast
 
@@ -18,7 +22,7 @@ from pydantic import Field
 from vpgen.backends.http.client import Client, Doubt, verdict
 from vpgen.backends.http.network import no_key
 from vpgen.backends.http.wire import Ask, Handle, Media, Report, Wire
-from vpgen.catalogue import Provider, closest_ratio, load_catalogue, nearest_seconds, sku
+from vpgen.catalogue import Model, Provider, closest_ratio, load_catalogue, nearest_seconds, sku
 from vpgen.clip import Still, Value, Video
 from vpgen.errors import BadOutput, InvalidInput, JobFailed, MissingDependency, NotFound, UnknownOutcome, VpgenError
 from vpgen.faults import point
@@ -41,6 +45,8 @@ from vpgen.store import journal
 from vpgen.store.schema import Outcome
 
 T = TypeVar("T")
+SECONDS, FULL_HD = 6, (1920, 1080)
+"""What is estimated for when the request does not say: an upscaler is told neither."""
 SUBMITS = 3
 """How often a request is sent when each time it is proven not to have arrived."""
 LOOKS = 2
@@ -155,7 +161,8 @@ class Remote:
 
     async def make_moving(self, request: AnimateRequest, work: Work) -> Video:
         media = await work.in_thread(lambda: _as_media(request.still.load()))
-        return await self._run(self._ask(request, media), work, _read_video)
+        read = partial(_read_video, seconds=request.spec.seconds)
+        return await self._run(self._ask(request, media), work, read)
 
     async def finish(self, request: UpscaleRequest | InterpolateRequest, work: Work) -> Video:
         media = await work.in_thread(_as_mp4, request.video.load, work.dir / "sent.mp4")
@@ -182,7 +189,7 @@ class Remote:
                 "negative": request.prompt.negative,
                 "seed": request.seed,
                 "size": request.spec.size,
-                "seconds": nearest_seconds(model, request.spec.seconds),
+                "seconds": self._seconds(model, request.spec.seconds),
                 "fps": request.spec.fps,
             }
         elif isinstance(request, MattingRequest):
@@ -192,22 +199,21 @@ class Remote:
         elif isinstance(request, InterpolateRequest):
             asked = {"stage": "interpolate", "fps": request.fps}
         ratio = self.params.ratio or (closest_ratio(model, asked["size"]) if asked.get("size") else None)
-        extra = {**model.defaults, **self.params.options}
-        return Ask(name=self.params.model, model=model, ratio=ratio, media=media, extra=extra, **asked)
+        return Ask(name=self.params.model, model=model, ratio=ratio, media=media, extra=self.params.options, **asked)
 
-    def _sku(self, ask: Ask) -> str:
-        price = ask.model.price
-        return sku(self.name, ask.name, ask.ratio if price and ask.ratio in price.by_ratio else None)
+    def _seconds(self, model: Model, wanted: float) -> int | None:
+        try:
+            return nearest_seconds(model, wanted)
+        except InvalidInput as error:
+            raise InvalidInput(f"{self.params.model} {error.message}", backend=self.name, remedy=error.remedy) from None
 
     def _usage(self, ask: Ask) -> Usage:
         """How much of the model it takes, in the unit its price is quoted in."""
+        name = sku(self.name, ask.name, ask.model.variant(ask.ratio, {**ask.model.defaults, **ask.extra}))
         price = ask.model.price
-        quantity = Decimal(1)
-        if price and price.per == "second":
-            quantity = Decimal(ask.seconds or 6)
-        elif price and price.per == "megapixel" and ask.size:
-            quantity = Decimal(ask.size[0] * ask.size[1]) / 10**6
-        return {self._sku(ask): quantity}
+        if price is None:
+            return {name: Decimal(1)}
+        return {name: price.quantity(ask.seconds or SECONDS, ask.size or FULL_HD, ask.fps or 24)}
 
     async def _run(self, ask: Ask, work: Work, read: Callable[[Path], T]) -> T:
         """Have it made, or take up what an earlier run had begun; `read` decodes the output.
@@ -217,7 +223,12 @@ class Remote:
         paid, network = work.paid, work.network
         if paid is None or network is None:
             raise MissingDependency("this backend buys: it runs inside `vpgen.step`, which keeps the books")
-        client = network.client(self.wire)
+        try:
+            client = network.client(self.wire)
+        except VpgenError:
+            if paid.handle is None and not paid.doubtful:
+                paid.outcome = "never"
+            raise
         got: Handle | Report | None = Handle.model_validate(paid.handle) if paid.handle else None
         if got is None and paid.doubtful:
             got = await self._find(client, ask, paid, work)
@@ -344,10 +355,20 @@ def _read_cut_out(path: Path) -> Still:
     return still
 
 
-def _read_video(path: Path) -> Video:
-    from vpgen.media.video import probe
+def _read_video(path: Path, seconds: float | None = None) -> Video:
+    """The video, decoded once to its end; cut to `seconds` when it is longer: some models make certain lengths only."""
+    from vpgen.media.video import decode, probe, write_mezzanine
 
-    return probe(path)
+    video = probe(path)
+    for _ in decode(video).open():
+        pass  # half a file has a whole header: only decoding it tells
+    wanted = round(video.fps * Fraction(str(seconds))) if seconds else video.frames
+    if video.frames <= wanted + 1:
+        return video
+    frames = decode(video)
+    return write_mezzanine(
+        replace(frames, count=wanted, open=lambda: islice(frames.open(), wanted)), path.with_name("cut.mkv")
+    )
 
 
 def _as_media(still: Still, limit: int = 5_000_000) -> Media:

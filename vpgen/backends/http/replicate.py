@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import httpx
 
 from vpgen.backends.http.remote import Remote
-from vpgen.backends.http.wire import Ask, Call, Handle, Media, Report, State, Wire
+from vpgen.backends.http.wire import Ask, Call, Handle, Media, Report, State, Wire, check_id, named
 
 INLINE = 190_000
 """Bytes that fit a data URL of 256 kB; larger files are uploaded first."""
@@ -44,7 +44,10 @@ class ReplicateWire(Wire):
         return str(response.json()["urls"]["get"]), None
 
     def create(self, ask: Ask, address: str | None) -> Call:
-        return Call("POST", f"/v1/{ask.model.endpoint}", json={"input": self._input(ask, address)})
+        body: dict[str, Any] = {"input": self._input(ask, address)}
+        if ask.model.version:
+            body["version"] = ask.model.version
+        return Call("POST", f"/v1/{ask.model.endpoint}", json=body)
 
     def created(self, response: httpx.Response, ask: Ask) -> Handle | Report:
         return _handle(response.json(), ask.name)
@@ -108,12 +111,7 @@ class ReplicateWire(Wire):
         }
         if ask.media:
             ours[ask.media.kind] = address or _data_url(ask.media)
-        named = {
-            ask.model.inputs[word]: value
-            for word, value in ours.items()
-            if value is not None and word in ask.model.inputs
-        }
-        return {**named, **ask.extra}
+        return {**ask.model.defaults, **named(ask.model, ours), **ask.extra}
 
 
 class Replicate(Remote):
@@ -130,8 +128,7 @@ class Replicate(Remote):
 
 def _handle(said: Mapping[str, Any], model: str) -> Handle:
     job = str(said["id"])
-    if not job.isalnum():
-        raise ValueError(f"an id like {job[:40]!r}")
+    check_id(job)
     return Handle(
         provider="replicate",
         model=model,

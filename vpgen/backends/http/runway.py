@@ -54,7 +54,7 @@ class RunwayWire(Wire):
         return said["runwayUri"], Call("POST", said["uploadUrl"], data=said["fields"], files={"file": file})
 
     def create(self, ask: Ask, address: str | None) -> Call:
-        body: dict[str, Any] = {"model": ask.name, **ask.extra}
+        body: dict[str, Any] = {"model": ask.name, **ask.model.defaults}
         if ask.stage in {"character", "background", "animate"}:
             body |= {"ratio": ask.ratio, "seed": ask.seed % SEEDS}
             if ask.prompt:
@@ -68,7 +68,7 @@ class RunwayWire(Wire):
                     body.setdefault("resolution", next((name for w, name in RESOLUTIONS if ask.size[0] <= w), "4k"))
             case "interpolate":
                 body |= {"videoUri": address or _data_uri(ask.media), "targetFramerate": str(ask.fps)}
-        return Call("POST", f"/v1/{ask.model.endpoint}", json=body)
+        return Call("POST", f"/v1/{ask.model.endpoint}", json=body | dict(ask.extra))
 
     def created(self, response: httpx.Response, ask: Ask) -> Handle | Report:
         job = str(uuid.UUID(response.json()["id"]))

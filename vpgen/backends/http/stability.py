@@ -13,7 +13,7 @@ from typing import ClassVar
 import httpx
 
 from vpgen.backends.http.remote import Remote
-from vpgen.backends.http.wire import Ask, Call, Handle, Report, Wire
+from vpgen.backends.http.wire import Ask, Call, Handle, Report, Wire, check_id
 
 SEEDS = 2**32 - 1
 FILTERED = "CONTENT_FILTERED"
@@ -35,7 +35,7 @@ class StabilityWire(Wire):
                 fields["negative_prompt"] = ask.negative
             if ask.ratio:
                 fields["aspect_ratio"] = ask.ratio
-        fields |= {name: str(value) for name, value in ask.extra.items()}
+        fields |= {name: str(value) for name, value in {**ask.model.defaults, **ask.extra}.items()}
         files: dict[str, tuple[str | None, bytes, str | None]] = {
             name: (None, value.encode(), None) for name, value in fields.items()
         }
@@ -50,8 +50,7 @@ class StabilityWire(Wire):
                 return Report("refused", message="the picture was blurred by its filter", code=FILTERED)
             return Report("succeeded", outputs=(response.content,))
         job = str(response.json()["id"])
-        if not job.isalnum():
-            raise ValueError(f"an id like {job[:40]!r}")
+        check_id(job)
         return Handle(
             provider="stability", model=ask.name, job_id=job, poll=f"v2beta/results/{job}", created=datetime.now(UTC)
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -102,6 +103,12 @@ class Report:
     message: str = ""
     code: str = ""
     retryable: bool = False
+
+
+def check_id(job: str) -> None:
+    """Refuse a job id that could lead elsewhere when it stands in a path. Raises ValueError."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,128}", job):
+        raise ValueError(f"an id like {job[:40]!r}")
 
 
 def named(model: Model, ours: Mapping[str, Any]) -> dict[str, Any]:
