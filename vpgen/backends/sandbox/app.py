@@ -80,6 +80,7 @@ async def _endless(data: bytes) -> AsyncIterator[bytes]:
     yield data
     while True:
         yield bytes(CHUNK)
+        await asyncio.sleep(0)  # once the client has gone, sending waits for nothing: let its end be noticed
 
 
 def build(settings: SandboxSettings, transports: Transports | None = None, catalogue: Path | None = None) -> Starlette:
