@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from prefect import State, flow
 from pydantic import Field
@@ -18,7 +18,7 @@ from vpgen.runtime import Runtime
 async def preview(
     story: str = Field(description="Who, where, and how the camera moves; Korean or English"),
     config: str = Field(default="animatic", description=f"One of {', '.join(shipped())}, or the path of a YAML file"),
-    seed: int = Field(default=0, ge=0, description="Another seed draws another person and place"),
+    seed: Annotated[int, Field(ge=0)] = Field(default=0, description="Another seed draws another person and place"),
     character: Path | None = Field(default=None, description="Your own picture of the person: a file where this runs"),
     background: Path | None = Field(default=None, description="Your own picture of the place: a file where this runs"),
     out: Path | None = Field(default=None, description="Folder the finished files are copied to; empty: VPGEN_OUT"),

@@ -58,14 +58,18 @@ class Server:
 def prefect(settings: Settings, port: int = PREFECT_PORT) -> Server:
     """The Prefect server, with its own database under the home."""
     port = _port(settings, "prefect", port, PREFECT_PORT)
+    url = f"http://127.0.0.1:{port}"
     return Server(
         name="Prefect",
         module="prefect",
         extra="flow",
-        url=f"http://127.0.0.1:{port}",
+        url=url,
         health="/api/health",
         command=("-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)),
-        environment={"PREFECT_HOME": str(settings.home.absolute() / "prefect")},
+        environment={
+            "PREFECT_HOME": str(settings.home.absolute() / "prefect"),
+            "PREFECT_SERVER_UI_API_URL": f"{url}/api",  # its page asks port 4200 otherwise, wherever it is
+        },
     )
 
 
@@ -124,19 +128,21 @@ def start_all(servers: Sequence[Server], settings: Settings) -> list[bool | Vpge
                 remedy="Free some space or choose another folder with VPGEN_HOME",
             ) from error
         begun = [_begin(server, folder) for server in servers]
-        return [_await(server, process, folder) for server, process in zip(servers, begun, strict=True)]
+        return [_await(server, began, folder) for server, began in zip(servers, begun, strict=True)]
 
 
-def _begin(server: Server, folder: Path) -> subprocess.Popen[bytes] | VpgenError | None:
-    """Start the process; None when there is one already, and what is in its place when that is taken."""
+def _begin(server: Server, folder: Path) -> bool | VpgenError:
+    """Start the process; False when there is one already, or what stands in the way."""
+    if not server.command:
+        return False
     note = _note(folder, server.module)
     if note is not None and note["url"] != server.url:
         return VpgenError(
             f"{server.name} runs already, at {note['url']}",
             remedy="Look there, or stop it first: vpgen ui --stop",
         )
-    if note is not None or not server.command:
-        return None
+    if note is not None:
+        return False
     _end(folder, server.module)  # what a killed server may have left
     if (obstacle := _obstacle(server)) is not None:
         return obstacle
@@ -153,7 +159,8 @@ def _begin(server: Server, folder: Path) -> subprocess.Popen[bytes] | VpgenError
     (folder / f"{server.module}.json").write_text(
         json.dumps({"pid": process.pid, "created": created, "url": server.url})
     )
-    return process
+    process.returncode = 0  # it is meant to outlive this process: nobody waits for it
+    return True
 
 
 def _obstacle(server: Server) -> VpgenError | None:
@@ -168,10 +175,10 @@ def _obstacle(server: Server) -> VpgenError | None:
     return None
 
 
-def _await(server: Server, process: subprocess.Popen[bytes] | VpgenError | None, folder: Path) -> bool | VpgenError:
+def _await(server: Server, began: bool | VpgenError, folder: Path) -> bool | VpgenError:  # noqa: FBT001  # an outcome
     """Wait until it answers; returns whether it was started here, or why it does not answer."""
-    if isinstance(process, VpgenError):
-        return process
+    if isinstance(began, VpgenError):
+        return began
     if not server.command:
         return False if answers(server) else VpgenError(f"the {server.name} at {shown(server.url)} does not answer")
     log = folder / f"{server.module}.log"
@@ -186,7 +193,7 @@ def _await(server: Server, process: subprocess.Popen[bytes] | VpgenError | None,
                 remedy=f"Its log is {log}; end it with: vpgen ui --stop",
             )
         time.sleep(0.25)
-    return process is not None
+    return began
 
 
 def stop(server: Server, settings: Settings) -> bool:
