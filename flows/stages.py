@@ -200,9 +200,9 @@ def _stages(clip: Clip) -> list[dict[str, Any]]:
             "stage": entry.stage,
             "backend": entry.backend,
             "result": {"fused": "inside the next stage"}.get(entry.how, entry.how),
-            "seconds": round(entry.seconds, 2),
-            "CPU seconds": round(entry.cpu_seconds, 2),
-            "USD": _usd(entry.usd),
+            "seconds": f"{entry.seconds:.2f}" if entry.how == "made" else "",
+            "CPU seconds": f"{entry.cpu_seconds:.2f}" if entry.how == "made" else "",
+            "USD": _usd(entry.usd) if entry.how == "made" else "",
         }
         for entry in clip.trail
     ]
