@@ -41,6 +41,7 @@ from vpgen.events import Event, Listener
 from vpgen.faults import point
 from vpgen.media.frames import Frames
 from vpgen.money.ledger import Ledger, Reservation
+from vpgen.money.storage import storage_estimate
 from vpgen.runtime import Runtime
 from vpgen.stages import Backend, Ref, Request, Stage, Usage, Work
 from vpgen.store.journal import PaidCall, patiently
@@ -201,7 +202,9 @@ class Steps:
 
     async def _make(self, stage: Stage, choice: StageChoice, request: Request, key: str) -> StepRecord:
         backend = choice.build()
-        estimate = backend.estimate(request)
+        estimate = {**backend.estimate(request)}
+        if stored := storage_estimate(stage, self.config):
+            estimate["storage_gb_month"] = stored
         model = getattr(backend, "model", None) if is_paid(backend.name) else None
         reserve = partial(self.ledger.reserve, stage, backend.name, key, estimate, model=model,
                           unknown_prices=self.config.budget.unknown_prices == "allow")  # fmt: skip
