@@ -61,11 +61,11 @@ def test_text_becomes_a_picture_and_that_a_video(sandbox: Sandbox, sdk: Any, tmp
 def test_an_output_of_one_task_is_an_input_of_the_next(sandbox: Sandbox, sdk: Any) -> None:
     """The address of an output is taken as a promptImage and as a videoUri."""
     still = sdk.text_to_image.create(model="gen4_image", prompt_text="a field", ratio="1280:720").wait_for_task_output()
-    moved = sdk.image_to_video.create(**MOVE, prompt_image=still.output[0]).wait_for_task_output()
+    moved = sdk.image_to_video.create(**{**MOVE, "duration": 2}, prompt_image=still.output[0]).wait_for_task_output()
     larger = sdk.video_upscale.create(
-        model="magnific_video_upscaler_creative", video_uri=moved.output[0], resolution="1k"
+        model="magnific_video_upscaler_creative", video_uri=moved.output[0], resolution="720p"
     ).wait_for_task_output()
-    assert larger.cost.credits == 60
+    assert larger.cost.credits == 20
     assert httpx.get(larger.output[0], trust_env=False, timeout=120).headers["content-type"] == "video/mp4"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -79,6 +78,7 @@ async def _endless(data: bytes) -> AsyncIterator[bytes]:
     """A file that begins like one and never ends."""
     yield data
     while True:
+        await asyncio.sleep(0)  # sending to a client that is gone never waits, and nobody would notice it had gone
         yield bytes(CHUNK)
         await asyncio.sleep(0)  # once the client has gone, sending waits for nothing: let its end be noticed
 
@@ -89,23 +89,17 @@ def build(settings: SandboxSettings, transports: Transports | None = None, catal
     `transports`: the open connections by the client's address, for those that are to be cut. `catalogue`: a folder
     whose files win over those that ship.
     """
-    with_folder = tempfile.TemporaryDirectory(prefix="vpgen-sandbox-", ignore_cleanup_errors=True)
-    world = World(
-        settings,
-        Renderer(Path(with_folder.name)),
-        transports if transports is not None else {},
-        load_catalogue(catalogue),
-    )
+    known = transports if transports is not None else {}
+    world = World(settings, Renderer(), known, load_catalogue(catalogue))
     runway = Runway(world)
     replicate = Replicate(world)
     vendors: list[Vendor] = [runway, Stability(world), replicate, Luma(world), Fal(world)]
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:  # noqa: ARG001
-        with with_folder:
+        with world.renderer.opened():
             yield
             await replicate.webhooks.close()
-            world.renderer.close()
 
     return Starlette(
         routes=[

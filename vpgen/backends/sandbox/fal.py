@@ -31,7 +31,7 @@ class Fal(Vendor):
             "/{owner}/{alias}/requests/{id}/status": {"GET": self.status},
             "/{owner}/{alias}/requests/{id}/cancel": {"PUT": self.cancel},
             "/{owner}/{alias}/requests/{id}": {"GET": self.result},
-            "/{app:path}": {"POST": self.create},
+            "/fal-ai/{app:path}": {"POST": self.create},
         }
 
     def problem(self, problem: Problem) -> Response:
@@ -42,7 +42,7 @@ class Fal(Vendor):
 
     async def create(self, request: Request) -> Response:
         """Into the queue."""
-        app = request.path_params["app"].strip("/")
+        app = f"fal-ai/{request.path_params['app']}"
         if app not in self.models:
             raise Problem("not_found", f"Application '{app}' not found")
         body = await read_json(request, self.body_limit)
@@ -52,7 +52,7 @@ class Fal(Vendor):
             recipe = await plan.recipe(self)
         except Problem as problem:
             missing = str(problem.issues[0]) if problem.issues else problem.detail
-        usd = self.price(app, seconds=recipe.seconds if recipe else 0.0, size=recipe.size if recipe else (0, 0))
+        usd = self.price(app, recipe, ratio=plan.resolution)
         job = self.submit(
             request,
             model=app,

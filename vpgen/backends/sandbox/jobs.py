@@ -26,7 +26,7 @@ import re
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal, get_args
@@ -73,7 +73,6 @@ class Job:
     """One accepted request. Times are seconds since the epoch."""
 
     id: str
-    number: int
     vendor: VendorId
     model: str
     kind: Kind
@@ -184,6 +183,7 @@ class Jobs:
         usd: Decimal,
         broke: bool = False,
         queues: bool = False,
+        spelled: Callable[[uuid.UUID], str] = str,
     ) -> Job:
         """Accept a job. Raises Problem when it is turned away: transient error, throttling, no credit.
 
@@ -193,7 +193,7 @@ class Jobs:
         attempt = self._attempts[key]
         self._attempts[key] += 1
         source = self._random(key, attempt)
-        job_id = str(uuid.UUID(int=source.getrandbits(128), version=4))
+        job_id = spelled(uuid.UUID(int=source.getrandbits(128), version=4))
         fate = self._fate(vendor, model, kind, prompt, attempt, source)
         if fate.transient:
             raise Problem(source.choice(["unavailable", "internal"]), "Please try again")
@@ -202,7 +202,7 @@ class Jobs:
         if broke or usd > self.balance(vendor):
             raise Problem("broke", "Not enough credits")
         now, speed = self.now(), self.settings.speed
-        job = Job(job_id, len(self.by_id), vendor, model, kind, digest, request, recipe, usd, terms, fate,
+        job = Job(job_id, vendor, model, kind, digest, request, recipe, usd, terms, fate,
                   created=now, ready=now + fate.wait / speed, starts=0.0, ends=0.0)  # fmt: skip
         self.by_id[job_id] = job
         busy = self._busy.setdefault(vendor, [])

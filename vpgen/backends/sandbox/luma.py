@@ -5,6 +5,7 @@ from __future__ import annotations
 import binascii
 from base64 import b64decode
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -160,19 +161,20 @@ class Luma(Vendor):
             size = shape(body.aspect_ratio or "1:1", IMAGE_SIDE)
             scale = IMAGE_SIDE / max(size)
             size = round(size[0] * scale), round(size[1] * scale)
-            usd = self.price(body.model, size=size)
-            return Recipe("draw", size, body.output_format, text=drawn(body.prompt)), usd
+            recipe = Recipe("draw", size, body.output_format, text=drawn(body.prompt))
+            return recipe, self.price(body.model, recipe)
         seconds = float(body.video.duration.removesuffix("s"))
-        usd = self.price(body.model, seconds=seconds, ratio=body.video.resolution)
         size = even(shape(body.aspect_ratio or "16:9", HEIGHTS[body.video.resolution]))
+        recipe = Recipe("move", size, "mp4", text=drawn(body.prompt), seconds=seconds)
+        usd = self.price(body.model, recipe, ratio=body.video.resolution)
         frame = body.video.start_frame
         if frame is None:
-            return Recipe("move", size, "mp4", text=drawn(body.prompt), seconds=seconds), usd
+            return recipe, usd
         source = self._source(frame)
         facts = await self.world.renderer.facts(source) if source is not None else None
         if source is None or facts is None or facts.kind != "image":
             return None, usd
-        return Recipe("move", size, "mp4", source=source, seconds=seconds), usd
+        return replace(recipe, text="", source=source), usd
 
     def _source(self, reference: _Reference) -> Path | Recipe | None:
         if reference.url is not None:

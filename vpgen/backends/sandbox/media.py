@@ -7,8 +7,10 @@ import dataclasses
 import hashlib
 import io
 import re
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -38,7 +40,9 @@ PERSON = re.compile(
 )
 NOBODY = re.compile(r"\b(no|without|nobody|empty of)\b[^,.;]*|사람\s*없", re.IGNORECASE)
 LARGEST = 40_000_000
-"""Pixels of a submitted picture."""
+"""Pixels of a picture or frame that is taken, or made."""
+LONGEST = 60.0
+"""Seconds of a video that is made."""
 
 
 @dataclass(frozen=True)
@@ -89,14 +93,18 @@ class Facts:
 class Renderer:
     """Makes each thing once, in a few threads, and keeps it in a folder."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self) -> None:
+        self._folder = Path()
         self._pool = ThreadPoolExecutor(DRAWINGS_AT_ONCE, thread_name_prefix="sandbox-drawing")
         self._made: dict[Recipe, asyncio.Task[Path]] = {}
 
-    def close(self) -> None:
-        """Let no thread draw on."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """A folder to keep things in, for as long as the block lasts; then no thread draws on."""
+        with tempfile.TemporaryDirectory(prefix="vpgen-sandbox-", ignore_cleanup_errors=True) as folder:
+            self._folder = Path(folder)
+            yield
+            self._pool.shutdown(wait=True, cancel_futures=True)
 
     def keep(self, data: bytes) -> Path:
         """Write what was submitted; the same bytes have the same path."""

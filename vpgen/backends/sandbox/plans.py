@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,11 @@ class Plan:
         """What is asked for in words."""
         return self._first("prompt") or ""
 
+    @property
+    def resolution(self) -> str:
+        """The named height it asks for, by which prices may differ."""
+        return str(self._given.get("target_resolution") or self._given.get("resolution") or "").lower()
+
     async def recipe(self, vendor: Vendor) -> Recipe | None:
         """None when the input cannot be used. Raises Problem when there is none."""
         video, image = self._first("video"), self._first("image")
@@ -51,13 +57,13 @@ class Plan:
             name = "video" if wants_video else "image" if "matting" in self._stages else "prompt"
             raise Problem("invalid", issues=(f"input: {name} is required",))
         if reference is None:
-            return self._made(None)
+            return self._made(None, None)
         source, facts = await vendor.facts(reference)
         if source is None or facts is None or facts.kind != ("video" if wants_video else "image"):
             return None
         if self._stages & {"upscale", "interpolate", "matting"}:
             return self._changed(source, facts)
-        return self._made(source)
+        return self._made(source, facts)
 
     def _first(self, word: Word) -> str | None:
         return next((str(self._given[name]) for name in self._names[word] if self._given.get(name)), None)
@@ -67,21 +73,23 @@ class Plan:
         return float(found[0]) if found else default
 
     def _height(self, default: int) -> int:
-        wanted = str(self._given.get("target_resolution") or self._given.get("resolution") or "").lower()
-        return HEIGHTS.get(wanted, default)
+        return HEIGHTS.get(self.resolution, default)
 
-    def _made(self, source: Path | Recipe | None) -> Recipe:
+    def _made(self, source: Path | Recipe | None, facts: Facts | None) -> Recipe:
         seed = int(self._number("seed", 0))
         moving = "animate" in self._stages
-        ratio = self._first("ratio") or ("16:9" if moving else "1:1")
+        like = f"{facts.size[0]}:{facts.size[1]}" if facts else "16:9" if moving else "1:1"
+        ratio = self._first("ratio") or like
         try:
             size = shape(ratio, self._height(720 if moving else 1024))
         except ValueError:
             raise Problem("invalid", issues=(f"input.aspect_ratio: {ratio} is no ratio",)) from None
         text = drawn(self.prompt) if source is None else ""
         if moving:
-            seconds = self._number("seconds", 5.0)
-            return Recipe("move", even(size), "mp4", text=text, seed=seed, source=source, seconds=seconds)
+            fps = int(self._given.get("frames_per_second") or 24)
+            counted = float(self._given.get("num_frames") or 5 * fps) / fps
+            seconds = self._number("seconds", counted)
+            return Recipe("move", even(size), "mp4", text=text, seed=seed, source=source, seconds=seconds, fps=fps)
         return Recipe("draw", size, "png", text=drawn(self.prompt), seed=seed)
 
     def _changed(self, source: Path | Recipe, facts: Facts) -> Recipe:
@@ -99,4 +107,6 @@ class Plan:
         factor = self._number("scale", 0.0)
         factor = factor or self._height(1080) / min(width, height)
         size = even((round(width * factor), round(height * factor)))
-        return Recipe("enlarge", size, "mp4", source=source, seconds=facts.seconds, fps=facts.fps)
+        large = Recipe("enlarge", size, "mp4", source=source, seconds=facts.seconds, fps=facts.fps)
+        fps = round(self._number("fps", facts.fps))
+        return large if fps == facts.fps else replace(large, do="retime", source=large, fps=fps)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import json
 import re
@@ -75,6 +76,9 @@ class Replicate(Vendor):
     def __init__(self, world: Any) -> None:
         super().__init__(world)
         self.webhooks = Webhooks(world)
+
+    def spelled(self, job: uuid.UUID) -> str:
+        return base64.b32encode(job.bytes).decode().lower().rstrip("=")
 
     def paths(self) -> Mapping[str, Mapping[str, Handler]]:
         return {
@@ -173,7 +177,7 @@ class Replicate(Vendor):
         name = f"{request.path_params['owner']}/{request.path_params['name']}"
         self._known(name)
         version = {
-            "id": version_of(name),
+            "id": self._version(name),
             "created_at": stamp(0),
             "cog_version": "0.9.0",
             "openapi_schema": {"components": {"schemas": {"Output": {"type": "string", "format": "uri"}}}},
@@ -240,10 +244,7 @@ class Replicate(Vendor):
         elif match := MODEL.match(version):
             name = match["name"]
         else:
-            name = next(
-                (model for model, entry in self.models.items() if version in {version_of(model), entry.version}),
-                version,
-            )
+            name = next((model for model in self.models if self._version(model) == version), version)
         if name not in self.models:
             if "/" in name:
                 raise Problem("not_found", "The requested resource could not be found.")
@@ -260,10 +261,11 @@ class Replicate(Vendor):
                 raise Problem("invalid", issues=(f"input.{key}: data URIs may have at most 256 kB; upload the file",))
         plan = Plan(given, self.models[name])
         recipe = await plan.recipe(self)
-        if recipe is None:
-            return None, self.price(name), plan.prompt
-        usd = self.price(name, seconds=recipe.seconds, size=recipe.size)
-        return recipe, usd, plan.prompt
+        return recipe, self.price(name, recipe, ratio=plan.resolution), plan.prompt
+
+    def _version(self, name: str) -> str:
+        """A version's id: the one the catalogue names, or always the same for a model."""
+        return self.models[name].version or hashlib.sha256(name.encode()).hexdigest()
 
     def _deadline(self, job: Job, after: str) -> None:
         if match := PERIOD.match(after):
@@ -289,7 +291,7 @@ class Replicate(Vendor):
         said: dict[str, Any] = {
             "id": job.id,
             "model": job.model,
-            "version": version_of(job.model),
+            "version": self._version(job.model),
             "input": {} if gone else job.request["input"],
             "logs": "",
             "output": None,
@@ -320,11 +322,6 @@ class Replicate(Vendor):
             case "failed":
                 said["error"] = "Prediction interrupted; please retry (code: PA)"
         return said
-
-
-def version_of(name: str) -> str:
-    """A version's id: always the same for a model."""
-    return hashlib.sha256(name.encode()).hexdigest()
 
 
 def _file(file: Upload, request: Request, metadata: Any) -> dict[str, Any]:

@@ -196,7 +196,7 @@ class Runway(Vendor):
         match body:
             case Gen4Image():
                 recipe = Recipe("draw", _size(body.ratio), "png", text=drawn(body.prompt_text), seed=body.seed or 0)
-                return recipe, self.price(body.model, ratio=body.ratio)
+                return recipe, self.price(body.model, recipe, ratio=body.ratio)
             case Gen4Turbo() | Gen45Text() | VeoText():
                 return await self._move(body)
             case VideoUpscale() | FrameRate():
@@ -207,14 +207,14 @@ class Runway(Vendor):
                 raise TypeError(body)
         source, facts = await self.facts(address)
         if source is None or facts is None or facts.kind != kind:
-            return None, self.price(body.model)
+            return None, self.price(body.model, None)
         recipe = _finish(body, source, facts)
-        return recipe, self.price(body.model, seconds=facts.seconds, size=recipe.size)
+        return recipe, self.price(body.model, recipe, ratio=getattr(body, "resolution", ""))
 
     async def _move(self, body: Gen4Turbo | Gen45Text | VeoText) -> tuple[Recipe | None, Decimal]:
-        usd = self.price(body.model, seconds=body.duration, ratio=body.ratio)
         recipe = Recipe("move", even(_size(body.ratio)), "mp4", text=drawn(body.prompt_text or ""), seed=body.seed or 0,
                         seconds=float(body.duration))  # fmt: skip
+        usd = self.price(body.model, recipe, ratio=body.ratio)
         image = getattr(body, "prompt_image", None)
         if image is None:
             return recipe, usd
@@ -253,5 +253,5 @@ def _refusal(job: Job) -> str:
 def _failure(job: Job) -> dict[str, Any]:
     if job.recipe is None:
         return {"failure": "The input could not be loaded.", "failureCode": "ASSET.INVALID"}
-    code = "INTERNAL.BAD_OUTPUT.CODE01" if job.number % 2 else "INTERNAL"
+    code = "INTERNAL.BAD_OUTPUT.CODE01" if int(job.digest, 16) % 2 else "INTERNAL"
     return {"failure": "An unexpected error occurred.", "failureCode": code}

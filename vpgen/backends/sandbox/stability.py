@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -102,6 +103,9 @@ class Stability(Vendor):
         issues = list(problem.issues) or [problem.detail]
         return json_problem(problem, {"id": uuid.uuid4().hex, "name": NAMES[problem.kind], "errors": issues})
 
+    def spelled(self, job: uuid.UUID) -> str:
+        return hashlib.sha256(job.bytes).hexdigest()
+
     async def create(self, request: Request) -> Response:
         """Any of the services."""
         service = SERVICES[request.url.path.partition("/stable-image/")[2]]
@@ -114,9 +118,9 @@ class Stability(Vendor):
         body = {**fields, "image": recipe.source.name if isinstance(recipe.source, Path) else ""}
         job = self.submit(
             request, model=model, kind="image", prompt=prompt, body=body, recipe=recipe,
-            usd=self.price(model, endpoint=service.path, size=recipe.size),
+            usd=self.price(model, recipe, endpoint=service.path),
         )  # fmt: skip
-        job.extra["seed"] = recipe.seed or job.number * 7919 % SEEDS + 1
+        job.extra["seed"] = recipe.seed or int(job.digest, 16) % SEEDS + 1
         if service.later:
             return answer(job, JSONResponse({"id": job.id}))
         if job.fate.outcome == "refused" and not job.fate.filtered:

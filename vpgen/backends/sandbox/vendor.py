@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 import time
+import uuid
 from abc import ABC, abstractmethod
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping
@@ -27,7 +28,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Message, Receive, Scope, Send
 
 from vpgen.backends.sandbox.jobs import MARKER, Job, Jobs, Secrets, Terms
-from vpgen.backends.sandbox.media import Facts, Recipe, Renderer, Size
+from vpgen.backends.sandbox.media import LARGEST, LONGEST, Facts, Recipe, Renderer
 from vpgen.backends.sandbox.problems import Cut, Problem
 from vpgen.backends.sandbox.settings import Kind, SandboxSettings, VendorId
 from vpgen.catalogue import Catalogue, Model
@@ -169,23 +170,30 @@ class Vendor(ABC):
     ) -> Job:  # fmt: skip
         """Accept a job. Raises Problem when it is turned away."""
         key = request.headers.get("authorization", "").partition(" ")[2].strip()
+        if recipe and (recipe.size[0] * recipe.size[1] > LARGEST or recipe.seconds > LONGEST):
+            recipe = None
         job = self.world.jobs.submit(
             self.id, self.terms, model=model, kind=kind, prompt=prompt, recipe=recipe, usd=usd,
             digest=self.world.digest(request.url.path, body), request=compact(body),
-            broke=key == "broke", queues=queues,
+            broke=key == "broke", queues=queues, spelled=self.spelled,
         )  # fmt: skip
         job.public = public(request)
         return job
 
-    def price(
-        self, model: str, *, endpoint: str = "", seconds: float = 0.0, size: Size = (0, 0), ratio: str = ""
-    ) -> Decimal:
-        """USD by the catalogue."""
+    def price(self, model: str, recipe: Recipe | None, *, ratio: str = "", endpoint: str = "") -> Decimal:
+        """USD by the catalogue, for what is to be made. `ratio`: the shape or resolution by which prices differ."""
         entry = self.listed(model, endpoint)
         if entry is None or entry.price is None:
             return self.world.settings.unpriced_usd
         usd = entry.price.by_ratio.get(ratio, entry.price.usd)
-        return usd * entry.price.quantity(round(seconds, 3), size)
+        if recipe is None:
+            return usd
+        seconds, fps = (round(recipe.seconds, 3), recipe.fps) if recipe.kind == "video" else (1, 1)
+        return usd * entry.price.quantity(seconds, recipe.size, fps)
+
+    def spelled(self, job: uuid.UUID) -> str:
+        """An id as this vendor writes them."""
+        return str(job)
 
     def listed(self, model: str, endpoint: str = "") -> Model | None:
         """The catalogue's entry for a model, by its name or its endpoint."""
