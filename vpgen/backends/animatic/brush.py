@@ -17,13 +17,16 @@ Colour = tuple[float, float, float]
 Point = tuple[float, float]
 _BITS = 4
 """Sub-pixel bits of OpenCV's drawing functions."""
+SPARSE = 6
+"""Pixels are picked one by one when fewer than one in this many is touched; measured, the better way from there on."""
 
 
 class Sheet:
-    """One layer in the making: straight-alpha RGBA, uint8 (height, width, 4)."""
+    """One layer in the making: straight-alpha RGBA, uint8 (height, width, 4). `mirror` draws left for right."""
 
-    def __init__(self, name: str, depth: float, size: tuple[int, int]) -> None:
+    def __init__(self, name: str, depth: float, size: tuple[int, int], *, mirror: bool = False) -> None:
         self.name = name
+        self.mirror = mirror
         self.depth = depth
         self.width, self.height = size
         self.rgba = np.zeros((self.height, self.width, 4), np.uint8)
@@ -51,6 +54,8 @@ class Sheet:
     ) -> None:
         """Fill shapes with a colour, or with a gradient from `colour` at their top to `below` at their bottom."""
         points = [np.asarray(shape, np.float64) * self.height for shape in shapes]
+        if self.mirror:
+            points = [np.array((self.width, 0)) + shape * (-1, 1) for shape in points]
         if not points:
             return
         every = np.concatenate(points)
@@ -83,9 +88,7 @@ class Sheet:
         alpha: float = 1.0,
     ) -> None:
         """Fill ovals given as (x, y, horizontal radius, vertical radius)."""
-        turn = np.linspace(0, 2 * np.pi, 40, endpoint=False)
-        circle = np.stack([np.cos(turn), np.sin(turn)], axis=1)
-        self.polygons([circle * (rx, ry) + (x, y) for x, y, rx, ry in ovals], colour, below, alpha)
+        self.polygons([oval(*each) for each in ovals], colour, below, alpha)
 
     def rectangles(
         self,
@@ -111,6 +114,7 @@ class Sheet:
     def glow(self, at: Point, radius: float, colour: Colour, strength: float = 1.0) -> None:
         """Soft round light that falls off like a Gaussian."""
         x, y, r = at[0] * self.height, at[1] * self.height, radius * self.height
+        x = self.width - x if self.mirror else x
         x0, x1 = max(0, int(x - 2.5 * r)), min(self.width, int(x + 2.5 * r) + 1)
         y0, y1 = max(0, int(y - 2.5 * r)), min(self.height, int(y + 2.5 * r) + 1)
         if x0 >= x1 or y0 >= y1:
@@ -119,6 +123,20 @@ class Sheet:
         down = np.exp(-(((np.arange(y0, y1) - y) / r) ** 2))
         mask = np.asarray(np.outer(down, across) * 255 * strength, np.uint8)
         self._blend(mask, (x0, y0), colour, None, 1.0)
+
+    def veil(self, foot: NDArray[np.float64], reach: NDArray[np.float64], colour: Colour, strength: float) -> None:
+        """Light that hangs above a line and fades upwards: `foot` (count, 2) from left to right, `reach` its height at each."""
+        columns = (np.arange(self.width) + 0.5) / self.height
+        columns = columns[::-1] if self.mirror else columns
+        low = np.interp(columns, foot[:, 0], foot[:, 1]) * self.height
+        high = np.interp(columns, foot[:, 0], reach) * self.height
+        y0, y1 = max(0, int((low - 3 * high).min())), min(self.height, int(low.max()) + 1)
+        if y0 >= y1:
+            return
+        up = low[None, :] - (np.arange(y0, y1) + 0.5)[:, None]
+        soft = np.clip(up / (0.12 * high) + 1, 0, 1)
+        mask = np.asarray(255 * strength * soft * np.exp(-np.maximum(up, 0) / high), np.uint8)
+        self._blend(mask, (0, y0), colour, None, 1.0)
 
     def _gradient(
         self, y0: int, y1: int, top: Colour, bottom: Colour, middle: Colour | None, at: float
@@ -137,13 +155,52 @@ class Sheet:
             rgb: NDArray[np.float32] = np.asarray(colour, np.float32)[None, None, :]
         else:
             rgb = self._gradient(y0, y0 + h, colour, below, None, 0.5)[:, None, :]
-        m = mask.astype(np.float32)[..., None] * (alpha / 255)
-        old = part[..., 3:].astype(np.float32) / 255
-        kept = old * (1 - m)
-        total = m + kept
-        mixed = (rgb * m + part[..., :3] * kept) / np.maximum(total, 1e-6)
-        part[..., :3] = np.where(total > 0, mixed + 0.5, rgb).clip(0, 255)
-        part[..., 3:] = (total * 255 + 0.5).clip(0, 255)
+        if alpha == 1:  # inside a shape there is nothing to mix; that leaves its edge
+            inside = mask == 255
+            np.copyto(part[..., :3], (rgb + 0.5).clip(0, 255).astype(np.uint8), where=inside[..., None])
+            np.copyto(part[..., 3], np.uint8(255), where=inside)
+            mask = np.where(inside, np.uint8(0), mask)
+        if np.count_nonzero(mask) * SPARSE < mask.size:  # stars, grass, windows: few pixels of a large box
+            rows, columns = np.nonzero(mask)
+            under = part[rows, columns]
+            _over(under, rgb if below is None else rgb[rows, 0], mask[rows, columns], alpha)
+            part[rows, columns] = under
+            return
+        _over(part, rgb, mask, alpha)
+
+
+def _over(under: NDArray[np.uint8], rgb: NDArray[np.float32], mask: NDArray[np.uint8], alpha: float) -> None:
+    """Lay a colour over straight-alpha pixels (..., 4), in place, as much as the mask (...) says."""
+    m = mask.astype(np.float32)[..., None] * np.float32(alpha / 255)
+    old = under[..., 3:].astype(np.float32) / 255
+    kept = old * (1 - m)
+    total = m + kept
+    rgb = rgb.reshape(1, 3) if under.ndim == 2 and rgb.size == 3 else rgb
+    mixed = (rgb * m + under[..., :3] * kept) / np.maximum(total, 1e-6)
+    under[..., :3] = np.where(total > 0, mixed + 0.5, rgb).clip(0, 255)
+    under[..., 3:] = (total * 255 + 0.5).clip(0, 255)
+
+
+def oval(x: float, y: float, rx: float, ry: float, floor: float | None = None) -> NDArray[np.float64]:
+    """The outline of an oval, cut off flat at y = `floor`."""
+    turn = np.linspace(0, 2 * np.pi, 40, endpoint=False)
+    points = np.stack([x + rx * np.cos(turn), y + ry * np.sin(turn)], axis=1)
+    if floor is not None:
+        points[:, 1] = np.minimum(points[:, 1], floor)
+    return points
+
+
+def pill(left: float, right: float, y: float, thick: float) -> NDArray[np.float64]:
+    """A bar with round ends, its middle line at y."""
+    turn = np.linspace(-np.pi / 2, np.pi / 2, 14)
+    r = thick / 2
+    end = np.stack([np.cos(turn) * r, np.sin(turn) * r], axis=1)
+    return np.concatenate([end + (max(left, right - r), y), -end + (min(right, left + r), y)])
+
+
+def between(line: NDArray[np.float64], x: float) -> float:
+    """The height of a skyline at x."""
+    return float(np.interp(x, line[:, 0], line[:, 1]))
 
 
 def ribbon(points: Sequence[Point] | NDArray[np.float64], start: float, end: float) -> NDArray[np.float64]:

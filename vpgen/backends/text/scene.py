@@ -11,9 +11,14 @@ from vpgen.yamls import load_yaml
 
 _PARTICLES = "에서부터|으로부터|에서는|에서도|에서의|에서|에는|에도|에게|으로|까지|부터|처럼|같은|이나|이랑|하고|에|을|를|이|가|은|는|의|로|와|과|도|만|들|속|위|안|앞|옆|뒤|밑|가|쪽|풍경|배경|길|빛"
 _HANGUL = re.compile(r"[가-힣]")
+_LONGEST = 10
+"""Syllables of a Korean word in scene.yaml, at most."""
 _EYES = re.compile(r"감|뜨|뜬|깜|맞추|마주|부시|부신|동자|물|웃|빛나|반짝")
 """After 눈 these mean an eye, not snow."""
-_TURNS = re.compile(r"건너|놓인|아래|밑")
+_TURNS = re.compile(r"건너|놓인|아래|밑|앞|너머|난간")
+"""After 다리 these mean a bridge, not a leg."""
+_CREW = re.compile(r"우주 (비행사|인|복)")
+"""Somebody, or what they wear, and no place."""
 
 
 @dataclass(frozen=True)
@@ -97,9 +102,11 @@ def _korean(token: str, following: str, lexicon: dict[str, frozenset[tuple[str, 
         return frozenset()
     if token.startswith("눈") and token[1:] in {"", "을", "이", "은"} and _EYES.match(following):
         return frozenset()
+    if _CREW.match(f"{token} {following}"):
+        return frozenset()
     body, says, at = match.group(1), set[tuple[str, str]](), 0
     while at < len(body):
-        for end in range(len(body), at, -1):
+        for end in range(min(len(body), at + _LONGEST), at, -1):
             if body[at:end] in lexicon:
                 says |= lexicon[body[at:end]]
                 at = end
