@@ -50,7 +50,9 @@ async def cancel(runtime: Runtime, remote_id: int) -> Reconciled:
     async with runtime.connections():
         if row.handle is None:
             return await _reconcile(runtime, row)
-        client, handle, _ = _at(runtime, row)
+        client, handle, ask = _at(runtime, row)
+        if (await client.look(handle, ask)).state not in {"waiting", "running"}:
+            return await _reconcile(runtime, row)  # at some vendors cancelling what has ended deletes its result
         if not await client.cancel(handle):
             raise InvalidInput(
                 f"{client.provider.name} has no way to cancel this job",
@@ -100,7 +102,7 @@ async def _reconcile(runtime: Runtime, row: RemoteJob) -> Reconciled:
     outcome: Outcome = (
         "refused" if report.state == "refused" else "cancelled" if report.state == "cancelled" else "failed"
     )
-    usd = _settle(runtime, row, outcome, report, charged=report.charged is not False)
+    usd = _settle(runtime, row, outcome, report, charged=report.usd is not None or report.charged is not False)
     return _told(row, f"{report.state}: {report.message}".removesuffix(": "), usd=usd)
 
 
@@ -109,13 +111,13 @@ def _settle(
 ) -> Decimal | None:
     """Close the row and its reservation: by the provider's word, else at the estimate when it is charged at all."""
     rows = journal.charges(runtime.database, row.id)
-    with runtime.database.read() as session:
-        estimates = {sku: session.get_one(Charge, id_).estimate_usd for sku, id_ in rows.items()}
     billed: dict[str, Decimal] = {}
-    if report is not None and report.usd is not None:
-        billed = dict.fromkeys(rows, report.usd)
-    elif charged:
-        billed = {sku: usd for sku, usd in estimates.items() if usd is not None}
+    if charged:
+        with runtime.database.read() as session:
+            charges = [session.get_one(Charge, id_) for id_ in rows.values()]
+        bought = [charge for charge in charges if charge.category == "api"]
+        word = report.usd if report else None
+        billed = {c.sku: usd for c in bought if (usd := c.estimate_usd if word is None else word) is not None}
     ledger = Ledger(runtime.database, runtime.prices, row.clip_id, Decimal(0))
     held = Reservation(row.stage, row.provider, row.step_key, rows, row)
     reason = report.message if report else "said by a person"

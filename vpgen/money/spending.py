@@ -18,7 +18,7 @@ from vpgen.clip import Value
 from vpgen.errors import MissingDependency
 from vpgen.money.prices import CATEGORIES
 from vpgen.store.database import Database
-from vpgen.store.schema import Charge, Clip, RemoteJob
+from vpgen.store.schema import Charge, Clip
 
 By = Literal["day", "experiment", "provider", "stage", "category", "clip"]
 ZERO = Decimal(0)
@@ -66,17 +66,17 @@ def spending(
     ]
     columns = (
         Charge.at, Charge.experiment, Charge.backend, Charge.stage, Charge.category, Charge.clip_id, Charge.usd,
-        Charge.estimate_usd, Charge.waste, Charge.quantity, RemoteJob.provider,
+        Charge.estimate_usd, Charge.waste, Charge.quantity, Charge.sku,
     )  # fmt: skip
     sums: dict[str, dict[str, Any]] = defaultdict(_empty)
     everything = _empty()
     with database.read() as session:
-        query = sa.select(*columns).join(RemoteJob, RemoteJob.id == Charge.remote_id, isouter=True).where(*limits)
+        query = sa.select(*columns).where(*limits)
         for row in session.execute(query).yield_per(1000):
             name = {
                 "day": row.at.date().isoformat(),
                 "experiment": row.experiment or "none",
-                "provider": row.provider or "this machine",
+                "provider": row.backend if "/" in row.sku else "this machine",
                 "stage": row.stage,
                 "category": row.category,
                 "clip": row.clip_id or "none",
