@@ -179,7 +179,6 @@ def test_a_databases_password_is_not_on_the_command_line() -> None:
     assert "hunter2" in server.environment["MLFLOW_BACKEND_STORE_URI"]
 
 
-@pytest.mark.xdist_group("mlflow")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_mlflows_page_has_the_clip_and_its_contact_sheet(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

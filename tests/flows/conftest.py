@@ -1,15 +1,14 @@
 """One Prefect server on loopback for all tests of the flows, what it recorded, and a process that runs flows."""
 
-import contextlib
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import filelock
 import pytest
 from prefect_records import Recorded
 
@@ -21,16 +20,24 @@ pytest.importorskip("prefect")
 
 @pytest.fixture(scope="session")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
-    """A server with a database of its own."""
-    home = tmp_path_factory.mktemp("prefect")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    """A server with a database of its own, shared by the processes of this test run; the last one stops it."""
+    root, worker = tmp_path_factory.getbasetemp(), os.environ.get("PYTEST_XDIST_WORKER")
+    home = (root.parent if worker else root) / "shared-prefect"
     settings = Settings(home=home)
-    server = servers.prefect(settings, port)
-    with contextlib.ExitStack() as stack:
-        stack.callback(servers.stop, server, settings)
-        servers.start(server, settings)
+    me = home / "users" / (worker or "only")
+    me.parent.mkdir(parents=True, exist_ok=True)
+    turn = filelock.FileLock(home / "users.lock")
+    try:
+        with turn:
+            me.touch()
+            server = servers.prefect(settings)
+            servers.start(server, settings)
         yield Recorded(server.url, home)
+    finally:
+        with turn:
+            me.unlink()
+            if not any(me.parent.iterdir()):
+                servers.stop(servers.prefect(settings), settings)
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +50,7 @@ def _flow_process(recorded: Recorded) -> Iterator[subprocess.Popen[str]]:
         "DO_NOT_TRACK": "true",
     }
     with (
-        (recorded.home / "flows.log").open("w") as log,
+        (recorded.home / f"flows-{os.getpid()}.log").open("w") as log,
         subprocess.Popen(
             [sys.executable, Path(__file__).with_name("flow_process.py")],
             env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
