@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shutil
 import threading
 from collections.abc import Iterator, Mapping
@@ -131,6 +132,9 @@ def _only_this_one(error: Exception) -> bool:
 def _told(error: Exception, runtime: Runtime) -> str:
     """The error in one line; MLflow's name the URI, which may hold a password."""
     text = f"{type(error).__name__}: {error}".partition("\n")[0]
+    request, failed, why = text.partition(" failed with exception ")
+    if failed and (cause := re.search(r"Caused by (\w+)", why)):  # the rest repeats the address three times
+        text = f"{request} failed: {cause[1]}"
     user, at, _ = runtime.settings.resolved_tracking.partition("://")[2].rpartition("@")
     return (text.replace(user, "…") if at else text)[:300]
 
