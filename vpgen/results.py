@@ -13,6 +13,7 @@ from vpgen.clip import ClipRequest, Value, Video
 from vpgen.config import PipelineConfig
 from vpgen.errors import Corrupted, InvalidInput, NotFound, StoreError
 from vpgen.money.ledger import Cost, Ledger
+from vpgen.money.prices import dollars
 from vpgen.runtime import Runtime
 from vpgen.stages import Scores
 from vpgen.step import Trail
@@ -160,10 +161,10 @@ def sheet_of(
     """The contact sheet with the clip's figures, stored."""
     from vpgen.media.contact_sheet import contact_sheet  # cv2 and PIL load only when a clip is made
 
-    figures = [f"{s.name} {s.value:.3g}{s.unit and ' ' + s.unit}" for s in scores.scores if s.value is not None]
+    figures = [f"{s.name}={s.value:.3g}{s.unit}" for s in scores.scores if s.value is not None]
     facts = f"{video.size[0]}x{video.size[1]}  {float(video.fps):g} fps  {video.seconds:.3f} s"
     lines = [
-        f"{clip_id}   {config.name}   seed {request.seed}   {facts}   {ledger.cost().total:.4f} USD",
+        f"{clip_id}   {config.name}   seed {request.seed}   {facts}   {dollars(ledger.cost().total)} USD",
         "   ".join(figures),
     ]
     path = contact_sheet(video, runtime.scratch / f"{clip_id}.png", title=request.story, lines=lines)

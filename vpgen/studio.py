@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from vpgen import pipeline, references
 from vpgen.clip import ClipRequest, Prompt
 from vpgen.config import PipelineConfig, load_config
-from vpgen.errors import Corrupted, InvalidInput, NotFound, StoreError
+from vpgen.errors import Corrupted, InvalidInput, NotFound, StoreError, VpgenError
 from vpgen.events import Event, Listener, silent
 from vpgen.results import KIND, REQUESTS, Clip, Kind, Manifest, clip_of, find, ledger_of, sheet_of, show, whole
 from vpgen.runtime import Runtime
@@ -223,6 +223,8 @@ async def _render(
             manifest = known
     except BaseException as error:
         steps.cancelled.set()
+        if isinstance(error, VpgenError) and error.cost_usd is not None:
+            error.cost_usd = ledger.cost().total
         clips.fail(runtime.database, clip_id, f"{type(error).__name__}: {error}", time.monotonic() - began)
         raise
     seconds = time.monotonic() - began

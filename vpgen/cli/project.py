@@ -55,6 +55,7 @@ def plan(project: Ref, as_json: Json = False) -> None:
     else:
         for name, text in prompt.model_dump().items():
             console().print(f"[bold]{name:<11}[/] {text}", highlight=False)
+        _say_next(project)
 
 
 @app.command()
@@ -63,6 +64,8 @@ def preview(project: Ref, out: Out = None, as_json: Json = False) -> None:
     from vpgen import story
 
     report(_work(project, story.preview, as_json=as_json, out=out), as_json=as_json)
+    if not as_json:
+        _say_next(project)
 
 
 @app.command()
@@ -157,6 +160,15 @@ def _work(ref: str, work: Callable[..., Coroutine[Any, Any, Any]], *, as_json: b
             result = run(work(runtime, found, tell=tell, **arguments))
         catch_up(runtime)
         return result
+
+
+def _say_next(ref: str) -> None:
+    from vpgen import projects
+    from vpgen.runtime import Runtime
+
+    with Runtime.open() as runtime:
+        commands = projects.commands(projects.find(runtime.database, ref))
+    console().print(f"the project's next: {', or '.join(commands)}", highlight=False, soft_wrap=True, markup=False)
 
 
 def _move(ref: str, move: Callable[[Runtime, Project], Project]) -> None:

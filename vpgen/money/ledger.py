@@ -182,7 +182,7 @@ class Ledger:
                 sa.select(
                     Charge.category,
                     sa.func.sum(Charge.usd),
-                    sa.func.sum(Charge.estimate_usd),
+                    sa.func.sum(Charge.estimate_usd).filter(~Charge.waste),
                     sa.func.count().filter(Charge.usd.is_(None), Charge.quantity.is_not(None)),
                     sa.func.sum(Charge.usd).filter(Charge.waste),
                 )

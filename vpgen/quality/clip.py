@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -103,7 +104,7 @@ def measure(
             Score(name="prompt_agreement", value=None, skipped="not measured by this version: no text-image model ships with it"))  # fmt: skip
 
 
-def _score(name: str, value: float | None, why: str, **facts: object) -> Score:
+def _score(name: str, value: float | None, why: str, **facts: Any) -> Score:  # Score checks them
     return Score(name=name, value=value, skipped=None if value is not None else why, **facts)
 
 
@@ -134,7 +135,7 @@ def _matte_scores(person: Alpha | None) -> tuple[Score, ...]:
     width = picture.edge_width(person) if person is not None else None
     loose = picture.crumbs(person) if person is not None else None
     return (
-        _score("matte_edge_width", width, why, unit="‰", higher_is_better=False, range=(0, None), meaning="width of the cut-out's edge, of the picture's height"),
+        _score("matte_edge_width", width, why, unit="/1000", higher_is_better=False, range=(0, None), meaning="width of the cut-out's edge, of the picture's height"),
         _score("matte_crumbs", loose, why, higher_is_better=False, range=(0, 1), meaning="share of the cut-out that is loose islands or holes"),
     )  # fmt: skip
 
