@@ -67,11 +67,17 @@ class _Media:
         mime = MIME[job.recipe.format]
         path = await world.renderer.file(job.recipe, stock=world.settings.media == "stock")
         if job.fate.garbage is None:
-            return FileResponse(path, media_type=mime)
+            return _File(path, media_type=mime)
         data = await asyncio.to_thread(path.read_bytes)
         if job.fate.garbage == "truncate":
             return Response(data[: len(data) // 2], media_type=mime)
         return StreamingResponse(_endless(data), media_type=mime)
+
+
+class _File(FileResponse):
+    """Read in large pieces: each costs a trip to a thread."""
+
+    chunk_size = 2**20
 
 
 async def _endless(data: bytes) -> AsyncIterator[bytes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -102,7 +103,7 @@ def bound(port: int) -> socket.socket:
 
 def serve(settings: SandboxSettings, at: socket.socket, catalogue: Path | None = None) -> None:
     """Serve at a bound socket until interrupted."""
-    with at:
+    with at, suppress(KeyboardInterrupt):
         at.listen(CONNECTIONS)
         _server(settings, catalogue).run(sockets=[at])
 

@@ -121,11 +121,13 @@ class Stability(Vendor):
             usd=self.price(model, recipe, endpoint=service.path),
         )  # fmt: skip
         job.extra["seed"] = recipe.seed or int(job.digest, 16) % SEEDS + 1
-        if service.later:
-            return answer(job, JSONResponse({"id": job.id}))
         if job.fate.outcome == "refused" and not job.fate.filtered:
             self.world.jobs.forget(job)
-            raise _moderated()
+            raise Problem(
+                "refused", "Your request was flagged by our content moderation system and was denied as a result."
+            )
+        if service.later:
+            return answer(job, JSONResponse({"id": job.id}))
         answer(job, Response())
         await asyncio.sleep(job.ends - self.world.jobs.now())
         return await self._picture(job, wants_json=wants_json)
@@ -142,8 +144,6 @@ class Stability(Vendor):
                 return JSONResponse({"id": job.id, "status": "in-progress"}, 202)
             case "unknown":
                 return JSONResponse({"id": job.id, "status": "reviewing"}, 202)
-            case "refused" if not job.fate.filtered:
-                raise _moderated()
         return await self._picture(job, wants_json=wants_json)
 
     async def balance(self, request: Request) -> Response:  # noqa: ARG002
@@ -248,10 +248,3 @@ def _wants_json(request: Request) -> bool:
     if accept.startswith(("image/", "*/*")):
         return False
     raise Problem("invalid", issues=("accept: must be 'image/*' or 'application/json'",))
-
-
-def _moderated() -> Problem:
-    return Problem(
-        "refused",
-        "Your request was flagged by our content moderation system, as a result your request was denied.",
-    )
