@@ -9,7 +9,8 @@ import pytest
 
 from vpgen.backends.parallax import Parallax, ParallaxParams
 from vpgen.clip import ClipSpec, Layer, Prompt, Scene, Still
-from vpgen.media.color import as_pixels
+from vpgen.media.ambient import Weather
+from vpgen.media.color import as_pixels, convert
 from vpgen.stages import AnimateRequest, Ref, Work
 
 SIZE = (320, 180)
@@ -129,3 +130,18 @@ def test_a_flat_photo_moves_too() -> None:
     photo = Still(rgb=still().rgb)
     seen = frames("push in", picture=photo)
     assert not np.array_equal(seen[0], seen[-1])
+
+
+@pytest.mark.parametrize("weather", ["rain", "snow", "storm"])
+@pytest.mark.parametrize("level", [0, 120, 255])
+def test_rain_and_snow_lie_between_their_colour_and_what_is_behind(weather: str, level: int) -> None:
+    """Over bright and dark alike: no drop has a colour of its own making."""
+    falling = Weather.of(Scene.model_validate({"weather": weather}), (320, 180), 0)
+    assert falling is not None
+    planes = tuple(np.full(shape, level, np.uint8) for shape in ((180, 320), (90, 160), (90, 160)))
+    falling.over(planes, 1.0)
+    tint = convert(np.full((2, 2, 3), falling.tint, np.uint8), "rgb24", "yuv444p")[:, 0, 0].tolist()
+    assert any((plane != level).any() for plane in planes)
+    for plane, value in zip(planes, tint, strict=True):
+        assert min(level, value) - 1 <= plane.min()
+        assert plane.max() <= max(level, value) + 1

@@ -34,7 +34,7 @@ class Parallax:
     """Moves a camera through the layers of a still."""
 
     name: ClassVar[str] = "parallax"
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     stored: ClassVar[bool] = True
     Params: ClassVar[type[Value]] = ParallaxParams
 

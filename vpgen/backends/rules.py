@@ -73,7 +73,7 @@ class Rules:
     """Plans by rules, offline, in milliseconds."""
 
     name: ClassVar[str] = "rules"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     stored: ClassVar[bool] = True
     Params: ClassVar[type[Value]] = RulesParams
 

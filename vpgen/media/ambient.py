@@ -163,7 +163,8 @@ class Weather:
             if plane.shape != cover.shape:
                 cover = np.asarray(cv2.resize(cover, plane.shape[::-1], interpolation=cv2.INTER_AREA), np.uint8)
             alpha = cover.astype(np.float32) / 255
-            plane[:] = (plane + (value - plane) * alpha + 0.5).astype(np.uint8)
+            under = plane.astype(np.float32)  # in 8 bits the difference would wrap around
+            plane[:] = (under + (value - under) * alpha + 0.5).astype(np.uint8)
 
 
 _SHIFT = 4
