@@ -7,7 +7,7 @@ import json
 import random
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -37,6 +37,8 @@ MAX_ANSWER = 96_000_000
 FETCHES = 3
 DOUBTFUL = {500, 502, 504}
 """Statuses after which a paid request may have happened all the same."""
+UNANSWERED = 5
+"""Looks at a job in a row, each of several attempts, that find nobody there."""
 OF_THE_CALLER = {401, 402, 403, 404, 429}
 """Statuses that say something about who asks, not about the job that is asked for."""
 TIMEOUT = httpx.Timeout(60.0, connect=10.0, pool=600.0)
@@ -107,37 +109,52 @@ class Client:
             await self._free(more, "upload")
         return address
 
+    def submitting(self, ask: Ask) -> AbstractAsyncContextManager[None]:
+        """Held from before a purchase until its answer is in the journal: nobody compares records meanwhile."""
+        return self._gates.setdefault(ask.name, Gate()).submitting()
+
     async def submit(self, ask: Ask, address: str | None) -> Handle | Report:
         """The call that costs money, sent once.
 
         Raises Doubt when its answer was lost, and typed errors when it certainly was not accepted.
         """
         call = self.wire.create(ask, address)
-        async with self._gate(ask.name).submitting():
-            try:
-                response = await self._send(call, paid=True)
-            except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, CircuitOpen) as error:
-                raise self.unavailable(error, ask.name) from error
-            except httpx.TransportError as error:
-                raise Doubt(f"{type(error).__name__} while waiting for the answer") from error
-            except BadOutput as error:
-                raise Doubt(error.message) from error
-            if response.status_code in DOUBTFUL:
-                raise Doubt(f"the provider answered {response.status_code}")
-            if response.status_code == 503:
-                raise self.unavailable(response, ask.name)
-            if response.status_code >= 400:
-                raise self._error(response, ask.name)
-            try:
-                return self.wire.created(response, ask)
-            except (ValueError, KeyError, TypeError) as error:
-                raise Doubt(f"the answer is not what was expected: {_short(response)}") from error
+        try:
+            response = await self._send(call, paid=True)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, CircuitOpen) as error:
+            raise self.unavailable(error, ask.name) from error
+        except httpx.TransportError as error:
+            raise Doubt(f"{type(error).__name__} while waiting for the answer") from error
+        except BadOutput as error:
+            raise Doubt(error.message) from error
+        if response.status_code in DOUBTFUL:
+            raise Doubt(f"the provider answered {response.status_code}")
+        if response.status_code == 503:
+            raise self.unavailable(response, ask.name)
+        if response.status_code >= 400:
+            raise self._error(response, ask.name)
+        try:
+            return self.wire.created(response, ask)
+        except (ValueError, KeyError, TypeError) as error:
+            raise Doubt(f"the answer is not what was expected: {_short(response)}") from error
 
     async def wait(self, handle: Handle, ask: Ask, progress: Progress, deadline: float) -> Report:
-        """Poll until the job has ended, not oftener than the vendor allows. Raises UnknownOutcome at the deadline."""
-        ends = time.monotonic() + deadline
+        """Poll until the job has ended, not oftener than the vendor allows.
+
+        A provider that does not answer is asked again as long as a job that goes on is worth it. Raises Unavailable,
+        and UnknownOutcome at the deadline.
+        """
+        ends, unanswered = time.monotonic() + deadline, 0
         while True:
-            report = await self.look(handle, ask)
+            try:
+                report = await self.look(handle, ask)
+            except Unavailable as error:
+                unanswered += 1
+                if unanswered == UNANSWERED:
+                    raise
+                report = Report("running", message=error.message)
+            else:
+                unanswered = 0
             if report.state not in {"waiting", "running"}:
                 return report
             progress(report.progress or 0.0, report.message or report.state)
@@ -210,7 +227,7 @@ class Client:
         call = self.wire.evidence(ask)
         why = f"{self.provider.name} keeps no record that can be asked"
         if call is not None:
-            async with self._gate(ask.name).alone():
+            async with self._gates.setdefault(ask.name, Gate()).alone():
                 response = await self._free(call, ask.name)
                 ids, doubtful, lost = await asyncio.to_thread(known)
                 try:
@@ -313,9 +330,6 @@ class Client:
             retryable=True,
             remedy="The same command goes on with the job when it answers again" if job_id else "Try again later",
         )
-
-    def _gate(self, model: str) -> Gate:
-        return self._gates.setdefault(model, Gate())
 
     async def aclose(self) -> None:
         """Close the connections."""

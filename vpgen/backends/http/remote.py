@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
@@ -50,7 +51,7 @@ SECONDS, FULL_HD = 6, (1920, 1080)
 SUBMITS = 3
 """How often a request is sent when each time it is proven not to have arrived."""
 LOOKS = 2
-"""How often a provider's record must say that a request did not arrive: records may lag behind."""
+"""How often a provider's record is compared with the journal before it is believed: either may lag behind."""
 JPEG_QUALITIES = (95, 88, 78)
 _OUTCOMES: dict[str, Outcome] = {"refused": "refused", "cancelled": "cancelled"}
 SENT_CRF = "12"
@@ -270,7 +271,7 @@ class Remote:
         for tried in range(SUBMITS):
             point("submitting")
             try:
-                got = await client.submit(ask, address)
+                return await self._send(client, ask, address, paid)
             except Doubt as doubt:
                 await paid.unknown(str(doubt))
                 point("unknown")
@@ -279,31 +280,26 @@ class Remote:
                     return found
                 await asyncio.sleep(client.pause * 2**tried)
                 await paid.submitting()
-            except VpgenError:
-                paid.outcome = "never"
-                raise
-            else:
-                point("accepted")
-                if isinstance(got, Handle):
-                    await paid.submitted(got.model_dump(mode="json"))
-                return got
         paid.outcome = "never"
         raise client.unavailable(f"{SUBMITS} requests in a row were lost on the way", ask.name)
 
+    async def _send(self, client: Client, ask: Ask, address: str | None, paid: journal.PaidCall) -> Handle | Report:
+        """Send it; when it is accepted, write down its handle before anything else."""
+        async with client.submitting(ask):
+            try:
+                got = await client.submit(ask, address)
+            except VpgenError:
+                paid.outcome = "never"
+                raise
+            point("accepted")
+            if isinstance(got, Handle):
+                await paid.submitted(got.model_dump(mode="json"))
+            return got
+
     async def _find(self, client: Client, ask: Ask, paid: journal.PaidCall, work: Work) -> Handle | None:
         """The job of a submit whose answer nobody saw; None when there is none. Raises UnknownOutcome, JobFailed."""
-
-        def known() -> tuple[set[str], int, int]:
-            handles, doubtful = journal.known_handles(paid.database, self.name, ask.name)
-            lost = journal.lost(paid.database, self.name, ask.name)
-            return {str(handle["job_id"]) for handle in handles}, doubtful, lost
-
-        found: Handle | bool = False
         try:
-            for _ in range(LOOKS):
-                if found := await client.find(ask, paid.created, known):
-                    break
-                await asyncio.sleep(client.pause)
+            found = await self._compared(client, ask, paid)
         except UnknownOutcome as error:
             if self.params.on_lost == "stop":
                 raise
@@ -327,6 +323,22 @@ class Remote:
             remedy="It is on the books as waste, and nothing was bought again: the same command buys a new one "
             "(`on_lost: buy-again` in the config does so by itself)",
         )
+
+    async def _compared(self, client: Client, ask: Ask, paid: journal.PaidCall) -> Handle | bool:
+        """What `Client.find` says in the end: the handle, or that it did not happen, or that it did and is lost."""
+
+        def known() -> tuple[set[str], int, int]:
+            handles, doubtful = journal.known_handles(paid.database, self.name, ask.name)
+            lost = journal.lost(paid.database, self.name, ask.name)
+            return {str(handle["job_id"]) for handle in handles}, doubtful, lost
+
+        for _ in range(LOOKS - 1):
+            with suppress(UnknownOutcome):
+                found = await client.find(ask, paid.created, known)
+                if isinstance(found, Handle):
+                    return found
+            await asyncio.sleep(client.pause)
+        return await client.find(ask, paid.created, known)
 
     def _book(self, report: Report, ask: Ask, work: Work) -> None:
         """What a job that ended costs: by the provider's word, else by the price book, else nothing if it is free."""
