@@ -187,7 +187,7 @@ def track() -> None:
     from vpgen.tracking import catch_up
 
     with Runtime.open() as runtime:
-        typer.echo(catch_up(runtime).summary)
+        typer.echo(catch_up(runtime).summary or "Nothing is waiting: MLflow has every report.")
 
 
 @app.command()
@@ -201,14 +201,21 @@ def ui(
     from vpgen.settings import Settings
 
     settings = Settings()
-    for server in (servers.prefect(settings, prefect_port), servers.mlflow(settings, mlflow_port)):
-        if stop:
+    both = [servers.prefect(settings, prefect_port), servers.mlflow(settings, mlflow_port)]
+    if stop:
+        for server in both:
             typer.echo(f"{server.name:<8} {'stopped' if servers.stop(server, settings) else 'was not started here'}")
+        return
+    failed: list[VpgenError] = []
+    for server, began in zip(both, servers.start_all(both, settings), strict=True):
+        if isinstance(began, VpgenError):
+            failed.append(began)
         else:
-            began = servers.start(server, settings)
-            typer.echo(f"{server.name:<8} {server.url}  {'started' if began else 'is up already'}")
-    if not stop:
+            typer.echo(f"{server.name:<8} {servers.page(server)}  {'started' if began else 'is up already'}")
+    if len(failed) < len(both):
         typer.echo("Stop them with: vpgen ui --stop")
+    if failed:
+        raise failed[0]
 
 
 def _render(what: str, subject: str, arguments: dict[str, Any], *, as_json: bool, flow: bool) -> None:
@@ -220,14 +227,18 @@ def _render(what: str, subject: str, arguments: dict[str, Any], *, as_json: bool
 
     work: Callable[..., Coroutine[Any, Any, Clip]] = getattr(studio, what)
     with Runtime.open() as runtime:
-        with listener(settings_output(as_json=as_json), console()) as tell:
-            if flow:
-                from vpgen.servers import run_flow
+        try:
+            with listener(settings_output(as_json=as_json), console()) as tell:
+                if flow:
+                    from vpgen.servers import run_flow
 
-                clip_id = run_flow(what, subject, arguments, runtime.settings)
-                clip = studio.show(runtime, clip_id, arguments["out"])
-            else:
-                clip = studio.run(work(subject, runtime=runtime, tell=tell, **arguments))
+                    clip_id = run_flow(what, subject, arguments, runtime.settings)
+                    clip = studio.show(runtime, clip_id, arguments["out"])
+                else:
+                    clip = studio.run(work(subject, runtime=runtime, tell=tell, **arguments))
+        except VpgenError:
+            catch_up(runtime)  # a failed clip is a failed run
+            raise
         report(clip, as_json=as_json)
         told = catch_up(runtime)
         if told.summary and not as_json:
