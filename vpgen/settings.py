@@ -35,6 +35,10 @@ class Settings(BaseSettings):
     providers_speed: Annotated[float, Field(gt=0)] = Field(
         1.0, description="The look-alike's --speed: polled that often"
     )
+    webhook_url: str | None = Field(
+        None, description="Public address that leads to webhook_listen; without it, polling"
+    )
+    webhook_listen: str = Field("127.0.0.1:8778", description="Where webhooks of providers are received")
     secrets: Path | None = Field(None, description="Folder with one file a key, named like its variable (/run/secrets)")
     territory: str | None = Field(None, description="Where clips are used (ISO 3166, or EU): licences are checked")
     day_budget: Annotated[Decimal, Field(ge=0)] | None = Field(None, description="USD a day for everything together")

@@ -4,6 +4,8 @@ wire.py        what a vendor's file must say: how to ask, and what the answers m
 runway.py …    the vendors
 transports.py  what wraps every call: recording, retries, circuit breaker, rate limit, key
 client.py      submit → wait → fetch, cancel, and finding out what became of a lost submit
+webhooks.py    a bell that shortens the waiting
 fetch.py       downloads that trust nothing
+files.py       what is sent and what comes back
 remote.py      the backend: a stage's request in, its result out, a row of the journal in between
 """

@@ -6,18 +6,21 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
 import httpx
 
 from vpgen.backends.http.fetch import fetch
+from vpgen.backends.http.gate import Gate
 from vpgen.backends.http.transports import CircuitOpen, retry_after
+from vpgen.backends.http.webhooks import Receiver
 from vpgen.backends.http.wire import Ask, Call, Handle, Media, Report, Wire
 from vpgen.catalogue import Provider
 from vpgen.errors import (
@@ -35,6 +38,8 @@ from vpgen.errors import (
 MAX_ANSWER = 96_000_000
 """Bytes of an answer; images come inside it, base64 included."""
 FETCHES = 3
+RARER = 6
+"""How much rarer a job is polled whose end a webhook announces."""
 DOUBTFUL = {500, 502, 504}
 """Statuses after which a paid request may have happened all the same."""
 UNANSWERED = 5
@@ -44,40 +49,6 @@ OF_THE_CALLER = {401, 402, 403, 404, 429}
 TIMEOUT = httpx.Timeout(60.0, connect=10.0, pool=600.0)
 
 Progress = Callable[[float, str], None]
-
-
-class Gate:
-    """Many submits at a time, or one look at the provider's records while no submit is under way."""
-
-    def __init__(self) -> None:
-        self._submits = 0
-        self._changed = asyncio.Condition()
-        self._looking = False
-
-    @asynccontextmanager
-    async def submitting(self) -> AsyncIterator[None]:
-        async with self._changed:
-            await self._changed.wait_for(lambda: not self._looking)
-            self._submits += 1
-        try:
-            yield
-        finally:
-            async with self._changed:
-                self._submits -= 1
-                self._changed.notify_all()
-
-    @asynccontextmanager
-    async def alone(self) -> AsyncIterator[None]:
-        async with self._changed:
-            await self._changed.wait_for(lambda: not self._looking)
-            self._looking = True
-            await self._changed.wait_for(lambda: not self._submits)
-        try:
-            yield
-        finally:
-            async with self._changed:
-                self._looking = False
-                self._changed.notify_all()
 
 
 class Doubt(Exception):
@@ -97,7 +68,9 @@ class Client:
     poll_seconds: float
     pause: float
     """Seconds before something is tried again."""
+    receiver: Receiver | None = None
     _gates: dict[str, Gate] = field(default_factory=dict)
+    _webhook: str | None = None
 
     async def upload(self, media: Media) -> str | None:
         """The address of a file that is too large to be sent along; None when it is not. Costs nothing."""
@@ -118,7 +91,7 @@ class Client:
 
         Raises Doubt when its answer was lost, and typed errors when it certainly was not accepted.
         """
-        call = self.wire.create(ask, address)
+        call = self.wire.create(replace(ask, webhook=await self._announced()), address)
         try:
             response = await self._send(call, paid=True)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, CircuitOpen) as error:
@@ -145,6 +118,7 @@ class Client:
         and UnknownOutcome at the deadline.
         """
         ends, unanswered = time.monotonic() + deadline, 0
+        bell = self.receiver.bell(handle.job_id) if self.receiver and self._webhook else None
         while True:
             try:
                 report = await self.look(handle, ask)
@@ -156,6 +130,8 @@ class Client:
             else:
                 unanswered = 0
             if report.state not in {"waiting", "running"}:
+                if self.receiver:
+                    self.receiver.forget(handle.job_id)
                 return report
             progress(report.progress or 0.0, report.message or report.state)
             if time.monotonic() > ends:
@@ -168,7 +144,22 @@ class Client:
                     retryable=True,
                     remedy="The same command goes on waiting for it; `vpgen journal cancel` gives it up",
                 )
-            await asyncio.sleep(self.poll_seconds * random.uniform(1.0, 1.25))  # noqa: S311  # jitter is no secret
+            pause = self.poll_seconds * random.uniform(1.0, 1.25)  # noqa: S311  # jitter is no secret
+            if bell is None:
+                await asyncio.sleep(pause)
+                continue
+            with suppress(TimeoutError):
+                await asyncio.wait_for(bell.wait(), pause * RARER)
+            bell.clear()
+
+    async def _announced(self) -> str | None:
+        """The address for webhooks, once the key they are signed with is known; None: by polling alone."""
+        call = self.wire.webhook_secret()
+        if self._webhook is None and self.receiver and call:
+            secret = str((await self._free(call, "webhooks")).json()["key"])
+            check = partial(self.wire.notified, secret=secret)
+            self._webhook = self.receiver.trust(self.wire.provider_id, check)
+        return self._webhook
 
     async def look(self, handle: Handle, ask: Ask) -> Report:
         """Ask once. Raises UnknownOutcome for an answer that nobody understands: the job may still be running."""

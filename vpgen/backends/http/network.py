@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import httpx
 
 from vpgen.backends.http.client import TIMEOUT, Client
 from vpgen.backends.http.transports import FIRST_WAIT, Breaker, Keyed, Pace, Recorder, Retry
+from vpgen.backends.http.webhooks import Receiver
 from vpgen.backends.http.wire import Wire
 from vpgen.catalogue import Catalogue, Provider, load_catalogue
 from vpgen.errors import Unauthorized
@@ -24,6 +26,7 @@ class Network:
     settings: Settings
     catalogue: Catalogue = field(init=False)
     _clients: dict[str, Client] = field(default_factory=dict)
+    _receiver: Receiver | None = None
 
     def __post_init__(self) -> None:
         self.catalogue = load_catalogue(self.settings.catalogue)
@@ -33,6 +36,18 @@ class Network:
         clients, self._clients = list(self._clients.values()), {}
         for client in clients:
             await client.aclose()
+        if self._receiver:
+            await self._receiver.aclose()
+            self._receiver = None
+
+    async def listen(self) -> None:
+        """Receive webhooks from now on, when a public address is set. Without one, jobs are polled."""
+        if self.settings.webhook_url and self._receiver is None:
+            receiver = Receiver(self.settings.webhook_url, self.settings.webhook_listen)
+            # Another process on this machine has the port, and the webhooks: this one polls.
+            with suppress(OSError):
+                await receiver.start()
+                self._receiver = receiver
 
     def client(self, wire: Wire) -> Client:
         """The client of a vendor. Raises Unauthorized when there is no key, NotFound without a catalogue entry."""
@@ -59,6 +74,7 @@ class Network:
         if self.settings.record:
             transport = Recorder(transport, self.settings.record)
         return Client(
+            receiver=self._receiver,
             wire=wire,
             provider=provider,
             http=httpx.AsyncClient(transport=transport, trust_env=False),

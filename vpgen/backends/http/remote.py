@@ -6,28 +6,23 @@ A vendor's backend is this class with its `wire`, its `name` and the stages it d
 from __future__ import annotations
 
 import asyncio
-import io
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from decimal import Decimal
-from fractions import Fraction
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, cast
 
-import numpy as np
 from pydantic import Field
 
 from vpgen.backends.http.client import Client, Doubt, verdict
+from vpgen.backends.http.files import as_media, as_mp4, read_cut_out, read_video
 from vpgen.backends.http.network import no_key
 from vpgen.backends.http.wire import Ask, Handle, Media, Report, Wire
 from vpgen.catalogue import Model, Provider, closest_ratio, load_catalogue, nearest_seconds, sku
 from vpgen.clip import Still, Value, Video
 from vpgen.errors import BadOutput, InvalidInput, JobFailed, MissingDependency, NotFound, UnknownOutcome, VpgenError
 from vpgen.faults import point
-from vpgen.media.frames import Frames
 from vpgen.settings import Settings
 from vpgen.stages import (
     AnimateRequest,
@@ -52,10 +47,7 @@ SUBMITS = 3
 """How often a request is sent when each time it is proven not to have arrived."""
 LOOKS = 2
 """How often a provider's record is compared with the journal before it is believed: either may lag behind."""
-JPEG_QUALITIES = (95, 88, 78)
 _OUTCOMES: dict[str, Outcome] = {"refused": "refused", "cancelled": "cancelled"}
-SENT_CRF = "12"
-"""Of a video that is sent to be enlarged: what is lost here would be enlarged too."""
 
 
 class RemoteParams(Value):
@@ -157,17 +149,17 @@ class Remote:
         if still.alpha is not None and work.paid:
             work.paid.outcome = "never"  # it comes cut out: there is nothing to buy
             return cast("Still", still)
-        media = await work.in_thread(_as_media, still)
-        return await self._run(self._ask(request, media), work, _read_cut_out)
+        media = await work.in_thread(as_media, still)
+        return await self._run(self._ask(request, media), work, read_cut_out)
 
     async def make_moving(self, request: AnimateRequest, work: Work) -> Video:
-        media = await work.in_thread(lambda: _as_media(request.still.load()))
-        read = partial(_read_video, seconds=request.spec.seconds)
+        media = await work.in_thread(lambda: as_media(request.still.load()))
+        read = partial(read_video, seconds=request.spec.seconds)
         return await self._run(self._ask(request, media), work, read)
 
     async def finish(self, request: UpscaleRequest | InterpolateRequest, work: Work) -> Video:
-        media = await work.in_thread(_as_mp4, request.video.load, work.dir / "sent.mp4")
-        return await self._run(self._ask(request, media), work, _read_video)
+        media = await work.in_thread(as_mp4, request.video.load, work.dir / "sent.mp4")
+        return await self._run(self._ask(request, media), work, read_video)
 
     def _ask(self, request: Request, media: Media | None = None) -> Ask:
         """The request in the words that every wire understands."""
@@ -225,6 +217,7 @@ class Remote:
         if paid is None or network is None:
             raise MissingDependency("this backend buys: it runs inside `vpgen.step`, which keeps the books")
         try:
+            await network.listen()
             client = network.client(self.wire)
         except VpgenError:
             if paid.handle is None and not paid.doubtful:
@@ -356,56 +349,3 @@ def _provider(name: str) -> Provider:
     if name not in catalogue:
         raise NotFound(f"the catalogue has no provider {name!r}", remedy="Reinstall vpgen, or see VPGEN_CATALOGUE")
     return catalogue[name]
-
-
-def _read_cut_out(path: Path) -> Still:
-    from vpgen.media.pictures import read_picture
-
-    still = read_picture(path)
-    if still.alpha is None:
-        raise InvalidInput("nothing in it is transparent")
-    return still
-
-
-def _read_video(path: Path, seconds: float | None = None) -> Video:
-    """The video, decoded once to its end; cut to `seconds` when it is longer: some models make certain lengths only."""
-    from vpgen.media.video import decode, probe, write_mezzanine
-
-    video = probe(path)
-    for _ in decode(video).open():
-        pass  # half a file has a whole header: only decoding it tells
-    wanted = round(video.fps * Fraction(str(seconds))) if seconds else video.frames
-    if video.frames <= wanted + 1:
-        return video
-    frames = decode(video)
-    return write_mezzanine(
-        replace(frames, count=wanted, open=lambda: islice(frames.open(), wanted)), path.with_name("cut.mkv")
-    )
-
-
-def _as_media(still: Still, limit: int = 5_000_000) -> Media:
-    """A still as PNG; as JPEG when that is too large to be sent along. A cut-out keeps its alpha."""
-    from PIL import Image
-
-    picture = Image.fromarray(np.dstack([still.rgb, still.alpha]) if still.alpha is not None else still.rgb)
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG", compress_level=4)
-    if buffer.tell() * 4 // 3 < limit or still.alpha is not None:
-        return Media("image", "image/png", buffer.getvalue())
-    for quality in JPEG_QUALITIES:
-        buffer = io.BytesIO()
-        picture.save(buffer, "JPEG", quality=quality)
-        if buffer.tell() * 4 // 3 < limit:
-            break
-    return Media("image", "image/jpeg", buffer.getvalue())
-
-
-def _as_mp4(load: Any, path: Path) -> Media:
-    """A clip as an H.264 file that every provider reads."""
-    from vpgen.media.color import as_pixels
-    from vpgen.media.video import decode, encode
-
-    source = load()
-    frames = source if isinstance(source, Frames) else decode(source, "yuv420p")
-    encode(as_pixels(frames, "yuv420p"), path, {"crf": SENT_CRF, "preset": "veryfast"})
-    return Media("video", "video/mp4", path)

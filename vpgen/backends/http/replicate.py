@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import base64
+import hmac
+import json
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
@@ -22,6 +25,8 @@ STATES: dict[str, State] = {
     "canceled": "cancelled",
     "aborted": "cancelled",
 }
+OLDEST = 300
+"""Seconds; an older webhook is taken for a replay."""
 CLOCKS = timedelta(minutes=2)
 """How far the provider's clock may be from ours."""
 
@@ -47,6 +52,8 @@ class ReplicateWire(Wire):
         body: dict[str, Any] = {"input": self._input(ask, address)}
         if ask.model.version:
             body["version"] = ask.model.version
+        if ask.webhook:
+            body |= {"webhook": ask.webhook, "webhook_events_filter": ["completed"]}
         return Call("POST", f"/v1/{ask.model.endpoint}", json=body)
 
     def created(self, response: httpx.Response, ask: Ask) -> Handle | Report:
@@ -79,6 +86,21 @@ class ReplicateWire(Wire):
         except ValueError:
             return response.text[:200]
         return str(said.get("detail") or said.get("title") or said)
+
+    def webhook_secret(self) -> Call | None:
+        return Call("GET", "/v1/webhooks/default/secret")
+
+    def notified(self, headers: Mapping[str, str], body: bytes, secret: str) -> str:
+        """HMAC-SHA256 over id, time and body; a header may carry several signatures while keys change."""
+        message, stamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
+        if not stamp.isdigit() or abs(time.time() - int(stamp)) > OLDEST:
+            raise ValueError("too old, or from the future")
+        key = base64.b64decode(secret.removeprefix("whsec_"))
+        wanted = base64.b64encode(hmac.digest(key, f"{message}.{stamp}.".encode() + body, "sha256")).decode()
+        given = [part.partition(",")[2] for part in headers.get("webhook-signature", "").split()]
+        if not any(hmac.compare_digest(wanted, signature) for signature in given):
+            raise ValueError("not signed by Replicate")
+        return str(json.loads(body)["id"])
 
     def evidence(self, ask: Ask) -> Call | None:  # noqa: ARG002  # all of them, newest first
         return Call("GET", "/v1/predictions")

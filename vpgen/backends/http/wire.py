@@ -54,6 +54,7 @@ class Ask:
     seconds: int | None = None
     fps: int | None = None
     media: Media | None = None
+    webhook: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -184,6 +185,14 @@ class Wire(Protocol):
     def said(self, response: httpx.Response) -> str:
         """The vendor's own words in a 4xx answer, with the name of the error and the field at fault."""
         ...
+
+    def webhook_secret(self) -> Call | None:
+        """How to get the key that its webhooks are signed with; None when it sends none."""
+        return None
+
+    def notified(self, headers: Mapping[str, str], body: bytes, secret: str) -> str:  # noqa: ARG002
+        """The job a webhook is about. Raises ValueError when it is not signed with the key, or is too old."""
+        raise ValueError("this vendor sends no webhooks")
 
     def evidence(self, ask: Ask) -> Call | None:  # noqa: ARG002
         """What to ask when the answer to `create` was lost; None when the vendor keeps no record one can see."""

@@ -1,0 +1,75 @@
+"""What is sent to a provider and what comes back, as files."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from vpgen.backends.http.wire import Media
+from vpgen.clip import Still, Video
+from vpgen.errors import InvalidInput
+from vpgen.media.frames import Frames
+
+JPEG_QUALITIES = (95, 88, 78)
+SENT_CRF = "12"
+"""Of a video that is sent to be enlarged: what is lost here would be enlarged too."""
+
+
+def read_cut_out(path: Path) -> Still:
+    """The picture, which must be see-through somewhere. Raises InvalidInput."""
+    from vpgen.media.pictures import read_picture
+
+    still = read_picture(path)
+    if still.alpha is None:
+        raise InvalidInput("nothing in it is transparent")
+    return still
+
+
+def read_video(path: Path, seconds: float | None = None) -> Video:
+    """The video, decoded once to its end; cut to `seconds` when it is longer: some models make certain lengths only."""
+    from vpgen.media.video import decode, probe, write_mezzanine
+
+    video = probe(path)
+    for _ in decode(video).open():
+        pass  # half a file has a whole header: only decoding it tells
+    wanted = round(video.fps * Fraction(str(seconds))) if seconds else video.frames
+    if video.frames <= wanted + 1:
+        return video
+    frames = decode(video)
+    return write_mezzanine(
+        replace(frames, count=wanted, open=lambda: islice(frames.open(), wanted)), path.with_name("cut.mkv")
+    )
+
+
+def as_media(still: Still, limit: int = 5_000_000) -> Media:
+    """A still as PNG; as JPEG when that is too large to be sent along. A cut-out keeps its alpha."""
+    from PIL import Image
+
+    picture = Image.fromarray(np.dstack([still.rgb, still.alpha]) if still.alpha is not None else still.rgb)
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", compress_level=4)
+    if buffer.tell() * 4 // 3 < limit or still.alpha is not None:
+        return Media("image", "image/png", buffer.getvalue())
+    for quality in JPEG_QUALITIES:
+        buffer = io.BytesIO()
+        picture.save(buffer, "JPEG", quality=quality)
+        if buffer.tell() * 4 // 3 < limit:
+            break
+    return Media("image", "image/jpeg", buffer.getvalue())
+
+
+def as_mp4(load: Callable[[], Video | Frames], path: Path) -> Media:
+    """A clip as an H.264 file that every provider reads."""
+    from vpgen.media.color import as_pixels
+    from vpgen.media.video import decode, encode
+
+    source = load()
+    frames = source if isinstance(source, Frames) else decode(source, "yuv420p")
+    encode(as_pixels(frames, "yuv420p"), path, {"crf": SENT_CRF, "preset": "veryfast"})
+    return Media("video", "video/mp4", path)
