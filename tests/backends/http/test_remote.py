@@ -184,7 +184,7 @@ def test_a_lost_answer_that_nobody_can_explain_stays_open_until_a_person_says(sa
     assert shop.journal() == [("unknown", None)]
     with Runtime.open(Settings()) as runtime:
         [row] = journal.entries(runtime.database)
-        assert spending(runtime.database).total.held == Decimal("0.03")
+        assert spending(runtime.database).total.held.quantize(Decimal("0.001")) == Decimal("0.030")
         resolve(runtime, row.id, "lost")
         with pytest.raises(InvalidInput, match="closed already"):
             resolve(runtime, row.id, "never")
@@ -241,7 +241,7 @@ def test_over_budget_is_refused_before_anything_is_sent(sandbox: Sandbox, tmp_pa
     """Not even an upload."""
     shop = Shop(tmp_path, animate=RUNWAY)
     shop.file.write_text("budget: {clip: 0.29}\n" + shop.file.read_text())
-    with pytest.raises(OverBudget, match=r"0\.3 USD"):
+    with pytest.raises(OverBudget, match=r"cost about 0\.30"):
         shop.buy("animate", motion())
     assert sandbox.requests() == {}
 
