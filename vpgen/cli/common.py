@@ -59,6 +59,9 @@ def fail(error: VpgenError, *, as_json: bool) -> int:
             "message": error.message,
             "stage": error.stage,
             "backend": error.backend,
+            "model": getattr(error, "model", None),
+            "job_id": error.job_id,
+            "job_goes_on": error.job_goes_on,
             "cost_usd": None if error.cost_usd is None else str(error.cost_usd),
             "retryable": error.retryable,
             "remedy": error.remedy,
@@ -77,6 +80,8 @@ def fail(error: VpgenError, *, as_json: bool) -> int:
         screen.print(f"  cost so far: {error.cost_usd:.6f} USD", highlight=False)
     elif error.cost_usd is None:
         screen.print("  cost so far: unknown", highlight=False)
+    if error.job_goes_on:
+        screen.print("  the job stays in the journal: the same command takes it up (`vpgen journal` shows it)")
     if error.remedy:
         screen.print(f"  what to do: {error.remedy}", markup=False, highlight=False, soft_wrap=True)
     return error.exit_code
