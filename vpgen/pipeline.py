@@ -111,15 +111,19 @@ async def final(request: ClipRequest, config: PipelineConfig, step: Step, pictur
 
 
 async def _side_by_side(first: Awaitable[Ref[Any]], second: Awaitable[Ref[Any]]) -> list[Ref[Any]]:
-    """Both results; when one fails, the other is stopped before the error goes on."""
+    """Both results. When one fails the other still ends: it may be paid for, and its result is used again.
+
+    When the clip itself is cancelled, both are.
+    """
     tasks = [asyncio.ensure_future(work) for work in (first, second)]
     try:
-        return await asyncio.gather(*tasks)
+        await asyncio.wait(tasks)
     except BaseException:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         raise
+    return [task.result() for task in tasks]
 
 
 async def _given(picture: Ref[Still]) -> Ref[Still]:

@@ -2,6 +2,7 @@
 
 import resource
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from vpgen.clip import ClipSpec
 from vpgen.errors import InvalidInput, StoreError
 from vpgen.media.color import as_pixels, convert
 from vpgen.media.frames import Frames
+from vpgen.media.retime import shrunk
 from vpgen.media.video import decode, encode, inspect, probe, write_mezzanine
 from vpgen.stages import EncodeRequest, Ref, Work
 
@@ -183,3 +185,17 @@ def test_formats_turn_into_each_other(wide: int, high: int) -> None:
         assert np.abs(back.astype(int) - 100).max() <= 2
     frames = as_pixels(Frames(size, Fraction(1), 1, "rgb24", lambda: iter([grey])), "yuv420p")
     assert next(frames.open()).shape == (size[1] * 3 // 2, size[0])
+
+
+@pytest.mark.parametrize(("size", "fps"), [((256, 144), 24), ((128, 72), 48), ((256, 144), 72), ((252, 142), 24)])
+def test_a_larger_or_faster_clip_is_brought_down_to_its_spec(tmp_path: Path, size: tuple[int, int], fps: int) -> None:
+    """As providers give it: more pixels, a multiple of the rate, a few lines too few."""
+    given = stream(fps, fps, size)
+    request = EncodeRequest(Ref("k", lambda: given), ClipSpec(size=(128, 72), fps=24, seconds=1))
+    video = X264(X264Params(crf=4)).encode(request, Work(dir=tmp_path))
+    assert (video.size, video.fps, video.frames) == ((128, 72), 24, 24)
+    every = fps // 24
+    for index, (made, source) in enumerate(zip(decode(video).open(), list(given.open())[::every], strict=True)):
+        if index % 8 == 0:
+            small = shrunk(replace(given, count=1, open=lambda source=source: iter([source])), (128, 72))
+            assert psnr(made, next(iter(small.open()))) > 36

@@ -71,7 +71,8 @@ def reduced(frames: Frames, spec: ClipSpec) -> Frames:
 
     A provider's clip comes as it comes. Anything else is passed on as it is: it would judder, or be stretched.
     """
-    if frames.size[0] > spec.size[0] and _like(frames.size, spec.size):
+    # An upscaler may give 1920x1072 for 1080p: that is fitted as well.
+    if frames.size != spec.size and frames.size[0] >= spec.size[0] and _like(frames.size, spec.size):
         frames = shrunk(frames, spec.size)
     if frames.fps > spec.fps and frames.fps % spec.fps == 0:
         frames = resample(frames, spec.fps, lambda before, after, t: before if t < 0.5 else after)

@@ -7,9 +7,10 @@ IMMEDIATE on SQLite, an advisory lock on PostgreSQL), so what is read in one sti
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,8 @@ class Database:
         snapshot = {} if self.dialect == "sqlite" else {"isolation_level": "REPEATABLE READ"}
         self._reader = engine.execution_options(**snapshot)
         self._writer = engine.execution_options(vpgen_write=True)
+        # SQLite makes writers wait by sleeping; those of one process wait here, and are woken when it is their turn.
+        self._turn: AbstractContextManager[Any] = threading.Lock() if self.dialect == "sqlite" else nullcontext()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -52,7 +55,12 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session that commits when the block ends and rolls back when it raises; one writer at a time."""
-        with _translated(self), Session(self._writer, expire_on_commit=False) as session, session.begin():
+        with (
+            self._turn,
+            _translated(self),
+            Session(self._writer, expire_on_commit=False) as session,
+            session.begin(),
+        ):
             yield session
 
     def revision(self) -> str | None:

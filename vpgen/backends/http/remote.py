@@ -142,7 +142,9 @@ class Remote:
         from vpgen.media.pictures import covering, read_picture
 
         still = await self._run(self._ask(request), work, read_picture)
-        return covering(still, request.size) if isinstance(request, BackgroundRequest) else still
+        if isinstance(request, BackgroundRequest):
+            return cast("Still", await work.in_thread(covering, still, request.size))
+        return still
 
     async def cut_out(self, request: MattingRequest, work: Work) -> Still:
         still = await work.in_thread(request.picture.load)
