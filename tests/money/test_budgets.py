@@ -58,9 +58,7 @@ def test_the_sum_never_passes_the_cap(tmp_path_factory: pytest.TempPathFactory, 
         if what == "reserve" or not held:
             before = _taken(database)
             try:
-                held.append(
-                    (ledger, ledger.reserve("animate", "x", f"k{number}", {"credit": Decimal(wanted)}), wanted)
-                )
+                held.append((ledger, ledger.reserve("animate", "x", f"k{number}", {"credit": Decimal(wanted)}), wanted))
             except OverBudget:
                 assert before + Decimal(wanted) / 100 > limit
                 assert _taken(database) == before
