@@ -86,6 +86,8 @@ def resolve(runtime: Runtime, remote_id: int, outcome: Literal["never", "lost"])
 
 
 async def _reconcile(runtime: Runtime, row: RemoteJob) -> Reconciled:
+    if row.state == "reserved":
+        return _told(row, "reserved, and not sent yet", next_=f"vpgen resume {row.clip_id}")
     if row.handle is None:
         return _told(
             row,

@@ -115,7 +115,7 @@ def test_reserving_and_opening_the_journal_are_one_transaction(database: Databas
     held = _ledger(database).reserve("animate", "runway", "k", {"credit": Decimal(1)}, model="m")
     [row] = journal.entries(database)
     assert held.remote is not None
-    assert (row.id, row.state, row.provider, row.model) == (held.remote.id, "submitting", "runway", "m")
+    assert (row.id, row.state, row.provider, row.model) == (held.remote.id, "reserved", "runway", "m")
     assert journal.charges(database, row.id) == dict(held.rows)
 
 
@@ -125,10 +125,10 @@ def test_a_call_left_open_is_taken_up_and_not_reserved_again(database: Database)
     assert first.remote is not None
     again = _ledger(database, budget=Decimal(0)).reserve("animate", "runway", "k", {"credit": Decimal(5)}, model="m")
     assert again.remote is not None
-    assert (again.remote.id, again.rows, again.new) == (first.remote.id, first.rows, False)
+    assert (again.remote.id, again.rows) == (first.remote.id, first.rows)
     call = again.paid_call(database)
     assert call is not None
-    assert call.doubtful
+    assert not call.doubtful  # it was reserved, and never sent
     assert _taken(database) == Decimal("0.05")
 
 

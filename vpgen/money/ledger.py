@@ -53,7 +53,7 @@ class Cost(Value):
 class Reservation:
     """An estimate on the books, waiting to be settled: row ids by SKU.
 
-    `remote` is the journal's row of a paid call. When it is not new, another run left the call open.
+    `remote` is the journal's row of a paid call, made now or left open by another run.
     """
 
     stage: str
@@ -61,14 +61,15 @@ class Reservation:
     key: str
     rows: Mapping[str, int]
     remote: RemoteJob | None = None
-    new: bool = True
 
     def paid_call(self, database: Database) -> PaidCall | None:
         """What the backend that buys is given; None for work that is not bought."""
         row = self.remote
         if row is None:
             return None
-        return PaidCall(database, row.id, row.created, row.handle, doubtful=not self.new and row.handle is None)
+        return PaidCall(
+            database, row.id, row.created, row.handle, doubtful=row.handle is None and row.state != "reserved"
+        )
 
 
 @dataclass(frozen=True)
@@ -289,4 +290,4 @@ def _left_open(session: Session, stage: str, backend: str, key: str) -> Reservat
         return None
     rows = session.execute(sa.select(Charge.sku, Charge.id).where(Charge.remote_id == remote.id)).tuples()
     remote.worker = worker_name()
-    return Reservation(stage, backend, key, dict(rows.all()), remote, new=False)
+    return Reservation(stage, backend, key, dict(rows.all()), remote)

@@ -40,6 +40,10 @@ class PaidCall:
     outcome: Outcome | None = None
     inline: bool = False
 
+    async def unsent(self) -> None:
+        """It is proven that the request did not arrive: there is nothing in doubt until it is sent again."""
+        await patiently(lambda: _set(self.database, self.id, "reserved", error=None))
+
     async def submitting(self) -> None:
         """The request is about to be sent (again)."""
         await patiently(lambda: _set(self.database, self.id, "submitting", handle=None))

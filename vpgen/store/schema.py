@@ -33,7 +33,7 @@ JobStatus = Literal["queued", "processing", "completed", "failed"]
 ClipKind = Literal["preview", "final"]
 ClipState = Literal["running", "completed", "failed", "rejected"]
 Category = Literal["api", "compute", "storage", "network", "overhead"]
-RemoteState = Literal["submitting", "submitted", "unknown", "closed"]
+RemoteState = Literal["reserved", "submitting", "submitted", "unknown", "closed"]
 Outcome = Literal["succeeded", "failed", "refused", "cancelled", "bad-output", "never", "lost"]
 
 NANO = Decimal("1e-9")
@@ -207,13 +207,13 @@ class Job(Base):
 class RemoteJob(Base):
     """A paid call to a provider, written down before it is made: the journal.
 
-    submitting → submitted | unknown → closed. `handle` is what is needed to find the job again. `outcome` "never":
-    it did not happen; "lost": it happened, was paid for, and its result cannot be had. One open row a step.
+    reserved → submitting → submitted | unknown → closed. `handle` is what is needed to find the job again. `outcome`
+    "never": it did not happen; "lost": it happened, was paid for, and its result cannot be had. One open row a step.
     """
 
     __tablename__ = "remote_job"
     __table_args__ = (
-        _one_of("state", "submitting", "submitted", "unknown", "closed"),
+        _one_of("state", "reserved", "submitting", "submitted", "unknown", "closed"),
         _one_of("outcome", "succeeded", "failed", "refused", "cancelled", "bad-output", "never", "lost"),
         Index(None, "provider", "model", "created"),
         Index(
@@ -231,7 +231,7 @@ class RemoteJob(Base):
     stage: Mapped[str] = mapped_column(String(32))
     provider: Mapped[str] = mapped_column(String(64))
     model: Mapped[str] = mapped_column(String(128))
-    state: Mapped[RemoteState] = mapped_column(String(16), default="submitting")
+    state: Mapped[RemoteState] = mapped_column(String(16), default="reserved")
     outcome: Mapped[Outcome | None] = mapped_column(String(16))
     handle: Mapped[dict[str, Any] | None]
     error: Mapped[str | None]

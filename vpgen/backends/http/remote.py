@@ -264,7 +264,6 @@ class Remote:
             paid.outcome = "never"
             raise
         for tried in range(SUBMITS):
-            point("submitting")
             try:
                 return await self._send(client, ask, address, paid)
             except Doubt as doubt:
@@ -274,13 +273,15 @@ class Remote:
                 if found is not None:
                     return found
                 await asyncio.sleep(client.pause * 2**tried)
-                await paid.submitting()
+                await paid.unsent()
         paid.outcome = "never"
         raise client.unavailable(f"{SUBMITS} requests in a row were lost on the way", ask.name)
 
     async def _send(self, client: Client, ask: Ask, address: str | None, paid: journal.PaidCall) -> Handle | Report:
         """Send it; when it is accepted, write down its handle before anything else."""
         async with client.submitting(ask):
+            await paid.submitting()
+            point("submitting")
             try:
                 got = await client.submit(ask, address)
             except VpgenError:

@@ -26,7 +26,7 @@ def upgrade() -> None:
         sa.Column("submitted", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
-            "state IN ('submitting', 'submitted', 'unknown', 'closed')", name=op.f("ck_remote_job_state")
+            "state IN ('reserved', 'submitting', 'submitted', 'unknown', 'closed')", name=op.f("ck_remote_job_state")
         ),
         sa.CheckConstraint(
             "outcome IN ('succeeded', 'failed', 'refused', 'cancelled', 'bad-output', 'never', 'lost')",
