@@ -60,6 +60,11 @@ class PaidCall:
 
 async def patiently(call: Callable[[], T]) -> T:
     """Do it in a thread; while the database is away or locked, wait and try again. Raises its StoreError at last."""
+    try:
+        return await asyncio.to_thread(call)
+    except StoreError as error:
+        if not error.retryable:
+            raise
     async for attempt in stamina.retry_context(
         on=lambda error: isinstance(error, StoreError) and error.retryable,
         attempts=None,
