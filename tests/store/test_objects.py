@@ -217,8 +217,10 @@ def test_only_plain_names_are_names(name: str, tmp_path_factory: pytest.TempPath
         lambda: store.list_documents(name),
         lambda: store.delete(name),
         lambda: store.lock(name).__enter__(),
-        lambda: store.get_path(Blob(sha256="0" * 64, size=1), name or "/"),
     ]
+    suffix = name or "/"
+    if not re.fullmatch(r"\.[a-z0-9]{1,8}", suffix):  # ".0" is no name, but a suffix as good as ".mp4"
+        refused.append(lambda: store.get_path(Blob(sha256="0" * 64, size=1), suffix))
     for call in refused:
         with pytest.raises(InvalidInput):
             call()
