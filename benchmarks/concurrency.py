@@ -323,7 +323,7 @@ async def _waiting(options: argparse.Namespace) -> dict[str, Any]:
         try:
             while True:
                 try:
-                    handle = await client.submit(ask, None)
+                    handle = await client.submit(await client.written(ask, None), ask)
                     break
                 except Doubt:
                     # Without a journal there is nothing to compare the vendor's count with; this vendor's 500 is a no.

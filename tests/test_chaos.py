@@ -1,20 +1,16 @@
 """Killed at every point that changes state, the network cut there, the database away: the bill is the ledger's sum."""
 
 import asyncio
-import os
 import signal
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import nullcontext
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from shop import Shop, motion
+from shop import Shop, buy_and_die, motion
 
 from vpgen import faults
 from vpgen.backends.sandbox.serve import Sandbox
@@ -23,50 +19,15 @@ from vpgen.remote_jobs import reconcile
 from vpgen.runtime import Runtime
 from vpgen.settings import Settings
 
-SPEED = 400
 POINTS = ("reserved", "submitting", "accepted", "submitted", "ended", "fetched", "stored", "recorded", "settled")
 LISTED, COUNTED = "replicate/kwaivgi/kling-v2.1", "runway/gen4_turbo"
 """One vendor keeps a list of jobs, in which a lost one is found; the other only counts them."""
-BUY = """
-import sys
-from pathlib import Path
-from shop import Shop, motion
-Shop(Path(sys.argv[1]), animate=sys.argv[2]).buy("animate", motion())
-"""
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Sandbox]:
-    with Sandbox(speed=SPEED, media="stock") as running:
-        yield running
-
-
-@pytest.fixture
-def sandbox(shared: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    """The look-alikes, empty and up; no fault is left set."""
-    shared.settings(outage={})
-    shared.reset()
-    monkeypatch.setenv("VPGEN_PROVIDERS_URL", shared.url)
-    monkeypatch.setenv("VPGEN_PROVIDERS_SPEED", str(SPEED))
-    yield shared
-    faults.hooks.clear()
-
-
-def _buy_and_die(folder: Path, choice: str, point: str) -> int:
-    done = subprocess.run(
-        [sys.executable, "-c", BUY, str(folder), choice],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "VPGEN_FAULT": point},
-        check=False,
-        capture_output=True,
-        timeout=120,
-    )
-    return done.returncode
 
 
 @pytest.mark.parametrize("point", POINTS)
 def test_killed_anywhere_it_finishes_and_is_paid_once(sandbox: Sandbox, tmp_path: Path, point: str) -> None:
     """kill -9 at the point, then the same command: one job at the provider, one price on the books, the clip made."""
-    assert _buy_and_die(tmp_path, LISTED, point) == -signal.SIGKILL
+    assert buy_and_die(tmp_path, LISTED, point) == -signal.SIGKILL
     shop = Shop(tmp_path, animate=LISTED)
     assert shop.buy("animate", motion()).seconds == pytest.approx(6.0, abs=0.1)
     assert len(sandbox.bill()["jobs"]) == 1
@@ -80,7 +41,7 @@ def test_killed_anywhere_where_lost_jobs_cannot_be_found(sandbox: Sandbox, tmp_p
 
     It is booked as waste, the run stops and says so, and only a person's next command buys again.
     """
-    assert _buy_and_die(tmp_path, COUNTED, point) == -signal.SIGKILL
+    assert buy_and_die(tmp_path, COUNTED, point) == -signal.SIGKILL
     shop = Shop(tmp_path, animate=COUNTED)
     if point == "accepted":
         with pytest.raises(JobFailed, match="nothing was bought again|lost on the way"):
@@ -140,7 +101,7 @@ def test_a_database_that_is_away_for_ten_seconds_loses_no_job(sandbox: Sandbox, 
 
 def test_reconcile_tells_what_became_of_jobs_whose_process_died(sandbox: Sandbox, tmp_path: Path) -> None:
     """The provider is asked; a job that is done says how to get it; nothing is bought."""
-    assert _buy_and_die(tmp_path, COUNTED, "submitted") == -signal.SIGKILL
+    assert buy_and_die(tmp_path, COUNTED, "submitted") == -signal.SIGKILL
     time.sleep(0.5)
     with Runtime.open(Settings()) as runtime:
         [told] = asyncio.run(reconcile(runtime))

@@ -2,54 +2,35 @@
 
 import asyncio
 import json
-import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from shop import Shop, motion
-from test_chaos import BUY
+from shop import Shop, buy_and_die, motion
 
 from vpgen.backends.sandbox.serve import Sandbox
-from vpgen.errors import InvalidInput, JobFailed, NotFound
+from vpgen.errors import InvalidInput, JobFailed, NotFound, Unavailable
 from vpgen.money.spending import as_csv, plot, spending
 from vpgen.remote_jobs import cancel, cancel_clip, reconcile, resolve
 from vpgen.runtime import Runtime
 from vpgen.settings import Settings
 from vpgen.store import journal
 
-SPEED = 400
 RUNWAY, REPLICATE = "runway/gen4_turbo", "replicate/kwaivgi/kling-v2.1"
 
 
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Sandbox]:
-    # Jobs that take long enough to be cancelled while they run.
-    with Sandbox(speed=SPEED, media="stock", latency={"image": (1, 2), "video": (40_000, 40_001)}) as running:
-        yield running
-
-
-@pytest.fixture
-def sandbox(shared: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    shared.reset()
-    monkeypatch.setenv("VPGEN_PROVIDERS_URL", shared.url)
-    monkeypatch.setenv("VPGEN_PROVIDERS_SPEED", str(SPEED))
-    return shared
+@pytest.fixture(autouse=True)
+def _slow(sandbox: Sandbox) -> None:
+    """Jobs that take long enough to be cancelled while they run."""
+    sandbox.settings(latency={"image": (1, 2), "video": (40_000, 40_001)})
 
 
 def _left_running(folder: Path, choice: str) -> None:
     """A process that dies right after its job was accepted."""
-    done = subprocess.run(
-        [sys.executable, "-c", BUY, str(folder), choice],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "VPGEN_FAULT": "submitted"},
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == -signal.SIGKILL
+    assert buy_and_die(folder, choice, "submitted") == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("choice", [RUNWAY, REPLICATE])
@@ -67,6 +48,19 @@ def test_a_job_left_running_is_cancelled_and_only_what_is_charged_is_booked(
         with pytest.raises(InvalidInput, match="closed already"):
             asyncio.run(cancel(runtime, before.id))
     assert Shop(tmp_path).books() == sandbox.total()
+
+
+def test_a_provider_that_cannot_be_reached_cancels_nothing(sandbox: Sandbox, tmp_path: Path) -> None:
+    """The error says so, the job stays open, and a later try works."""
+    _left_running(tmp_path, RUNWAY)
+    with Runtime.open(Settings()) as runtime:
+        [row] = journal.entries(runtime.database)
+        sandbox.settings(outage={"runway": "cut"})
+        with pytest.raises(Unavailable, match="Runway cannot be used"):
+            asyncio.run(cancel(runtime, row.id))
+        sandbox.settings(outage={})
+        assert [entry.state for entry in journal.entries(runtime.database)] == ["submitted"]
+        assert asyncio.run(cancel(runtime, row.id)).state.startswith("cancelled")
 
 
 def test_cancelling_a_clip_cancels_its_jobs(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -290,10 +290,12 @@ class Steps:
         """Book a failed attempt as waste; a job that goes on at the provider keeps its reservation and its row."""
         if paid and paid.inline and not paid.outcome:
             paid.outcome = "lost"  # the result came with the answer and could not be kept
-        if paid and not paid.outcome:
+        if paid and paid.goes_on:
             if isinstance(error, VpgenError):
                 error.job_goes_on = True
             return None
+        if paid:
+            paid.outcome = paid.outcome or "never"
         settle = partial(self.ledger.settle, reservation, used, waste=True, billed=billed,
                          reason=type(error).__name__, outcome=paid.outcome if paid else None)  # fmt: skip
         return await patiently(settle) if paid else settle()

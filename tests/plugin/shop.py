@@ -1,6 +1,9 @@
 """An installation that buys one stage from a look-alike provider, for the tests of everything around that."""
 
 import asyncio
+import os
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -63,3 +66,23 @@ class Shop:
 def motion(words: str = "slow push in") -> AnimateRequest:
     prompt = Prompt(character="c", background="b", motion=words)
     return AnimateRequest(Ref("still", lambda: STILL), prompt, 0, ClipSpec(size=(320, 180), fps=4, seconds=6))
+
+
+BUY = """
+import sys
+from pathlib import Path
+from shop import Shop, motion
+Shop(Path(sys.argv[1]), animate=sys.argv[2]).buy("animate", motion())
+"""
+
+
+def buy_and_die(folder: Path, choice: str, point: str) -> int:
+    """Buy in a process that is killed at the point; returns how it ended."""
+    done = subprocess.run(
+        [sys.executable, "-c", BUY, str(folder), choice],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "VPGEN_FAULT": point},
+        check=False,
+        capture_output=True,
+        timeout=120,
+    )
+    return done.returncode

@@ -27,8 +27,8 @@ PATIENCE = 120.0
 class PaidCall:
     """One row of the journal in the hands of the run that works on it.
 
-    `handle` is there when the provider has accepted the job, `doubtful` when an earlier run may have asked without
-    having seen the answer. `outcome` is set when it ended without a result; None leaves the row open, to be taken up
+    `handle` is there when the provider has accepted the job, `doubtful` when it may have been asked and nobody saw
+    the answer. `outcome` is set when it ended without a result; None leaves the row open, to be taken up
     again. `inline` says that the result came with the answer, and is gone when it is not kept.
     """
 
@@ -40,12 +40,19 @@ class PaidCall:
     outcome: Outcome | None = None
     inline: bool = False
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether a job may be running at the provider: nothing that was never sent does."""
+        return not self.outcome and (self.handle is not None or self.doubtful)
+
     async def unsent(self) -> None:
         """It is proven that the request did not arrive: there is nothing in doubt until it is sent again."""
+        self.doubtful = False
         await patiently(lambda: _set(self.database, self.id, "reserved", error=None))
 
     async def submitting(self) -> None:
         """The request is about to be sent (again)."""
+        self.doubtful = True
         await patiently(lambda: _set(self.database, self.id, "submitting", handle=None))
 
     async def submitted(self, handle: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from conftest_http import Script, answer
-from test_remote import Shop, motion
+from shop import Shop, motion
 
 from vpgen.backends.http.client import UNANSWERED, Client
 from vpgen.backends.http.network import Network

@@ -1,7 +1,7 @@
 """Luma and fal, each one file of wire mapping: bought through the step, told apart by their answers, booked to the cent."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from test_remote import SPEED, Shop
+from shop import Shop
 
 from vpgen.backends.http.fal import FalWire
 from vpgen.backends.http.luma import LumaWire
@@ -29,21 +29,6 @@ STILL = Still(rgb=np.random.default_rng(0).integers(0, 255, (180, 320, 3), np.ui
 RAY = "luma/ray-3.2"
 KLING = "fal/fal-ai/kling-video/v2.5-turbo/pro/image-to-video"
 JOB = "11111111-2222-4333-8444-555555555555"
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Sandbox]:
-    with Sandbox(speed=SPEED, media="stock") as running:
-        yield running
-
-
-@pytest.fixture
-def sandbox(shared: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    """The look-alikes, empty."""
-    shared.reset()
-    monkeypatch.setenv("VPGEN_PROVIDERS_URL", shared.url)
-    monkeypatch.setenv("VPGEN_PROVIDERS_SPEED", str(SPEED))
-    return shared
 
 
 @pytest.fixture

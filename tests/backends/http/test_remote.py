@@ -1,7 +1,6 @@
 """Buying through the step: whatever a provider does, the ledger is its bill to the cent and nothing is bought twice."""
 
 import asyncio
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -29,28 +28,9 @@ from vpgen.remote_jobs import reconcile, resolve
 from vpgen.results import ledger_of
 from vpgen.runtime import Runtime
 from vpgen.settings import Settings
-from vpgen.stages import BackgroundRequest, MattingRequest, Ref, UpscaleRequest
+from vpgen.stages import AnimateRequest, BackgroundRequest, MattingRequest, Ref, UpscaleRequest
 from vpgen.step import Steps
 from vpgen.store import clips, journal
-
-SPEED = 400
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Sandbox]:
-    with Sandbox(speed=SPEED, media="stock") as running:
-        yield running
-
-
-@pytest.fixture
-def sandbox(shared: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    """The look-alikes, empty."""
-    shared.settings(outage={})
-    shared.reset()
-    monkeypatch.setenv("VPGEN_PROVIDERS_URL", shared.url)
-    monkeypatch.setenv("VPGEN_PROVIDERS_SPEED", str(SPEED))
-    return shared
-
 
 RUNWAY = "runway/gen4_turbo"
 
@@ -244,6 +224,23 @@ def test_over_budget_is_refused_before_anything_is_sent(sandbox: Sandbox, tmp_pa
     with pytest.raises(OverBudget, match=r"cost about 0\.30"):
         shop.buy("animate", motion())
     assert sandbox.requests() == {}
+
+
+def test_what_fails_before_it_is_sent_leaves_nothing_open(sandbox: Sandbox, tmp_path: Path) -> None:
+    """An input that cannot be read: no job goes on, nothing is held, and no provider was asked."""
+
+    def unreadable() -> Still:
+        raise InvalidInput("the still is gone")
+
+    shop = Shop(tmp_path, animate=RUNWAY)
+    request = AnimateRequest(Ref("gone", unreadable), motion().prompt, 0, motion().spec)
+    with pytest.raises(InvalidInput, match="the still is gone") as caught:
+        shop.buy("animate", request)
+    assert not caught.value.job_goes_on
+    assert shop.journal() == [("closed", "never")]
+    assert sandbox.requests() == {}
+    with Runtime.open(Settings()) as runtime:
+        assert spending(runtime.database).total.held == 0
 
 
 def test_without_a_key_the_error_names_the_variable_and_the_way_without(

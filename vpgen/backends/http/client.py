@@ -86,12 +86,12 @@ class Client:
         """Held from before a purchase until its answer is in the journal: nobody compares records meanwhile."""
         return self._gates.setdefault(ask.name, Gate()).submitting()
 
-    async def submit(self, ask: Ask, address: str | None) -> Handle | Report:
-        """The call that costs money, sent once.
+    async def written(self, ask: Ask, address: str | None) -> Call:
+        """The call that costs money, not sent yet."""
+        return self.wire.create(replace(ask, webhook=await self._announced()), address)
 
-        Raises Doubt when its answer was lost, and typed errors when it certainly was not accepted.
-        """
-        call = self.wire.create(replace(ask, webhook=await self._announced()), address)
+    async def submit(self, call: Call, ask: Ask) -> Handle | Report:
+        """Send it once. Raises Doubt when its answer was lost, and typed errors when it certainly was not accepted."""
         try:
             response = await self._send(call, paid=True)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, CircuitOpen) as error:
@@ -193,7 +193,7 @@ class Client:
                 except httpx.TransportError as error:
                     if tried == FETCHES - 1:
                         raise self.unavailable(error, ask.name, job_id) from error
-                    await asyncio.sleep(2.0**tried * random.uniform(1.0, 1.5))  # noqa: S311
+                    await asyncio.sleep(self.pause * 2**tried * random.uniform(1.0, 1.5))  # noqa: S311
                 else:
                     return
         except BadOutput as error:
@@ -202,11 +202,19 @@ class Client:
             raise
 
     async def cancel(self, handle: Handle) -> bool:
-        """Ask the provider to stop a job; whether it took the request. What it still charges, a last look tells."""
+        """Ask the provider to stop a job; whether it took the request. What it still charges, a last look tells.
+
+        Raises Unavailable.
+        """
         call = self.wire.cancel(handle)
         if call is None:
             return False
-        response = await self._send(call)
+        try:
+            response = await self._send(call)
+        except httpx.TransportError as error:
+            raise self.unavailable(error, handle.model, handle.job_id) from error
+        if response.status_code >= 500 or response.status_code == 429:
+            raise self.unavailable(response, handle.model, handle.job_id)
         return response.status_code < 400 or response.status_code == 404
 
     async def find(self, ask: Ask, since: datetime, known: Callable[[], tuple[set[str], int, int]]) -> Handle | bool:
@@ -274,14 +282,14 @@ class Client:
         )
         response = await self.http.send(request, stream=True, follow_redirects=False)
         try:
-            body = b""
+            body = bytearray()
             async for chunk in response.aiter_bytes():
                 body += chunk
                 if len(body) > MAX_ANSWER:
                     raise BadOutput(f"the answer does not end: stopped after {MAX_ANSWER} bytes")
         finally:
             await response.aclose()
-        return _whole(response, body)
+        return _whole(response, bytes(body))
 
     def _error(self, response: httpx.Response, model: str) -> VpgenError:
         """What a 4xx means. Nothing was accepted, so nothing is charged."""

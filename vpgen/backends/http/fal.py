@@ -7,12 +7,11 @@ there were; server errors are free, and so is what its checker stops before a ru
 
 from __future__ import annotations
 
-import base64
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import httpx
 
@@ -23,8 +22,6 @@ STATES: dict[str, State] = {"IN_QUEUE": "waiting", "IN_PROGRESS": "running", "CO
 CANCELLED = {"request_cancelled", "client_cancelled"}
 FINAL = {400, 413, 422}
 """What a request that ended so has, it would have again."""
-SEEDS = 2**31
-"""Below it every model takes a seed."""
 
 
 class FalWire(Wire):
@@ -35,20 +32,8 @@ class FalWire(Wire):
     def headers(self, key: str) -> Mapping[str, str]:
         return {"Authorization": f"Key {key}"}
 
-    def create(self, ask: Ask, address: str | None) -> Call:  # noqa: ARG002  # files travel in the request
-        ours: dict[str, Any] = {
-            "prompt": ask.prompt or None,
-            "negative": ask.negative or None,
-            "seed": ask.seed % SEEDS if ask.prompt else None,
-            "ratio": ask.ratio,
-            "seconds": ask.seconds,
-            "fps": ask.fps if ask.stage == "interpolate" else None,
-        }
-        if ask.size:
-            ours |= {"width": ask.size[0], "height": ask.size[1]}
-        if ask.media:
-            ours[ask.media.kind] = f"data:{ask.media.mime};base64,{base64.b64encode(ask.media.read()).decode()}"
-        return Call("POST", ask.model.endpoint, json={**named(ask.model, ours), **ask.extra})
+    def create(self, ask: Ask, address: str | None) -> Call:
+        return Call("POST", ask.model.endpoint, json=ask.body(named(ask, address)))
 
     def created(self, response: httpx.Response, ask: Ask) -> Handle | Report:
         said, own = response.json(), response.request.url

@@ -42,14 +42,15 @@ class LumaWire(Wire):
         if ask.ratio:
             body["aspect_ratio"] = ask.ratio
         if ask.stage != "animate":
-            return Call("POST", f"/v1/{ask.model.endpoint}", json={**body, "output_format": "png", **ask.extra})
+            return Call("POST", f"/v1/{ask.model.endpoint}", json=ask.body({**body, "output_format": "png"}))
         if ask.media is None:
             raise ValueError("this stage sends a picture")
-        body |= {name: value for name, value in ask.extra.items() if name in OF_ANY}
+        options = ask.body({})
+        body |= {name: value for name, value in options.items() if name in OF_ANY}
         body["video"] = {
             "duration": ask.model.formats.get("seconds", "{}s").format(ask.seconds),
             "start_frame": {"data": base64.b64encode(ask.media.read()).decode(), "media_type": ask.media.mime},
-            **{name: value for name, value in ask.extra.items() if name not in OF_ANY},
+            **{name: value for name, value in options.items() if name not in OF_ANY},
         }
         return Call("POST", f"/v1/{ask.model.endpoint}", json=body)
 

@@ -204,7 +204,7 @@ class Remote:
 
     def _usage(self, ask: Ask) -> Usage:
         """How much of the model it takes, in the unit its price is quoted in."""
-        name = sku(self.name, ask.name, ask.model.variant(ask.ratio, {**ask.model.defaults, **ask.extra}))
+        name = sku(self.name, ask.name, ask.model.variant(ask.ratio, ask.body({})))
         price = ask.model.price
         if price is None:
             return {name: Decimal(1)}
@@ -218,13 +218,8 @@ class Remote:
         paid, network = work.paid, work.network
         if paid is None or network is None:
             raise MissingDependency("this backend buys: it runs inside `vpgen.step`, which keeps the books")
-        try:
-            await network.listen()
-            client = network.client(self.wire)
-        except VpgenError:
-            if paid.handle is None and not paid.doubtful:
-                paid.outcome = "never"
-            raise
+        await network.listen()
+        client = network.client(self.wire)
         got: Handle | Report | None = Handle.model_validate(paid.handle) if paid.handle else None
         if got is None and paid.doubtful:
             got = await self._find(client, ask, paid, work)
@@ -258,11 +253,7 @@ class Remote:
 
     async def _submit(self, client: Client, ask: Ask, paid: journal.PaidCall, work: Work) -> Handle | Report:
         """Send it once; when the answer is lost, find out what became of it before it is sent again."""
-        try:
-            address = await client.upload(ask.media) if ask.media else None
-        except VpgenError:
-            paid.outcome = "never"
-            raise
+        address = await client.upload(ask.media) if ask.media else None
         for tried in range(SUBMITS):
             try:
                 return await self._send(client, ask, address, paid)
@@ -273,19 +264,18 @@ class Remote:
                 if found is not None:
                     return found
                 await asyncio.sleep(client.pause * 2**tried)
-                await paid.unsent()
-        paid.outcome = "never"
         raise client.unavailable(f"{SUBMITS} requests in a row were lost on the way", ask.name)
 
     async def _send(self, client: Client, ask: Ask, address: str | None, paid: journal.PaidCall) -> Handle | Report:
         """Send it; when it is accepted, write down its handle before anything else."""
+        call = await client.written(ask, address)
         async with client.submitting(ask):
             await paid.submitting()
             point("submitting")
             try:
-                got = await client.submit(ask, address)
+                got = await client.submit(call, ask)
             except VpgenError:
-                paid.outcome = "never"
+                await paid.unsent()
                 raise
             point("accepted")
             if isinstance(got, Handle):
@@ -305,6 +295,7 @@ class Remote:
                 await paid.submitted(found.model_dump(mode="json"))
                 return found
             if not found:
+                await paid.unsent()
                 return None
             why = "it was accepted and charged, but its answer was lost on the way, and it cannot be found again"
         paid.outcome = "lost"

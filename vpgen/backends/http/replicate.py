@@ -121,19 +121,7 @@ class ReplicateWire(Wire):
 
     def _input(self, ask: Ask, address: str | None) -> dict[str, Any]:
         """What the model wants, under its own names; what it has no name for is not sent."""
-        ours: dict[str, Any] = {
-            "prompt": ask.prompt or None,
-            "negative": ask.negative or None,
-            "seed": ask.seed % 2**31 if ask.stage in {"character", "background", "animate"} else None,
-            "ratio": ask.ratio,
-            "seconds": ask.seconds,
-            "fps": ask.fps,
-            "width": ask.size[0] if ask.size else None,
-            "height": ask.size[1] if ask.size else None,
-        }
-        if ask.media:
-            ours[ask.media.kind] = address or _data_url(ask.media)
-        return {**ask.model.defaults, **named(ask.model, ours), **ask.extra}
+        return ask.body(named(ask, address))
 
 
 class Replicate(Remote):
@@ -159,7 +147,3 @@ def _handle(said: Mapping[str, Any], model: str) -> Handle:
         cancel=f"/v1/predictions/{job}/cancel",
         created=datetime.fromisoformat(str(said.get("created_at") or datetime.now(UTC).isoformat())),
     )
-
-
-def _data_url(media: Media) -> str:
-    return f"data:{media.mime};base64,{base64.b64encode(media.read()).decode()}"

@@ -5,7 +5,6 @@ Wire facts are those of the vendor's own SDK (runwayml 5.24), which the sandbox 
 
 from __future__ import annotations
 
-import base64
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -15,7 +14,7 @@ from typing import Any, ClassVar
 import httpx
 
 from vpgen.backends.http.remote import Remote
-from vpgen.backends.http.wire import Ask, Call, Handle, Media, Report, State, Wire
+from vpgen.backends.http.wire import Ask, Call, Handle, Media, Report, State, Wire, data_uri
 
 VERSION = "2024-11-06"
 CREDIT_USD = Decimal("0.01")
@@ -54,21 +53,21 @@ class RunwayWire(Wire):
         return said["runwayUri"], Call("POST", said["uploadUrl"], data=said["fields"], files={"file": file})
 
     def create(self, ask: Ask, address: str | None) -> Call:
-        body: dict[str, Any] = {"model": ask.name, **ask.model.defaults}
+        body: dict[str, Any] = {"model": ask.name}
         if ask.stage in {"character", "background", "animate"}:
             body |= {"ratio": ask.ratio, "seed": ask.seed % SEEDS}
             if ask.prompt:
                 body["promptText"] = ask.prompt
         match ask.stage:
             case "animate":
-                body |= {"promptImage": address or _data_uri(ask.media), "duration": ask.seconds}
+                body |= {"promptImage": address or data_uri(ask.media), "duration": ask.seconds}
             case "upscale":
-                body |= {"videoUri": address or _data_uri(ask.media)}
-                if ask.size:
-                    body.setdefault("resolution", next((name for w, name in RESOLUTIONS if ask.size[0] <= w), "4k"))
+                body |= {"videoUri": address or data_uri(ask.media)}
+                if ask.size and "resolution" not in ask.model.defaults:
+                    body["resolution"] = next((name for w, name in RESOLUTIONS if ask.size[0] <= w), "4k")
             case "interpolate":
-                body |= {"videoUri": address or _data_uri(ask.media), "targetFramerate": str(ask.fps)}
-        return Call("POST", f"/v1/{ask.model.endpoint}", json=body | dict(ask.extra))
+                body |= {"videoUri": address or data_uri(ask.media), "targetFramerate": str(ask.fps)}
+        return Call("POST", f"/v1/{ask.model.endpoint}", json=ask.body(body))
 
     def created(self, response: httpx.Response, ask: Ask) -> Handle | Report:
         job = str(uuid.UUID(response.json()["id"]))
@@ -133,9 +132,3 @@ class Runway(Remote):
 
 def _file_name(media: Media) -> str:
     return f"{media.kind}.{media.mime.partition('/')[2]}"
-
-
-def _data_uri(media: Media | None) -> str:
-    if media is None:
-        raise ValueError("this stage sends a picture or a video")
-    return f"data:{media.mime};base64,{base64.b64encode(media.read()).decode()}"

@@ -35,9 +35,8 @@ class StabilityWire(Wire):
                 fields["negative_prompt"] = ask.negative
             if ask.ratio:
                 fields["aspect_ratio"] = ask.ratio
-        fields |= {name: str(value) for name, value in {**ask.model.defaults, **ask.extra}.items()}
         files: dict[str, tuple[str | None, bytes, str | None]] = {
-            name: (None, value.encode(), None) for name, value in fields.items()
+            name: (None, str(value).encode(), None) for name, value in ask.body(fields).items()
         }
         if ask.media:
             files["image"] = ("image", ask.media.read(), ask.media.mime)

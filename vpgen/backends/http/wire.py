@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from vpgen.catalogue import Model
 from vpgen.clip import Value
 from vpgen.stages import Stage
 
+SEEDS = 2**31
+"""Below it every model takes a seed."""
 Kind = Literal["image", "video"]
 State = Literal["waiting", "running", "succeeded", "failed", "refused", "cancelled"]
 
@@ -56,6 +59,10 @@ class Ask:
     media: Media | None = None
     webhook: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def body(self, ours: Mapping[str, Any]) -> dict[str, Any]:
+        """What is sent: the catalogue's defaults, over them what is wanted, over all the user's own options."""
+        return {**self.model.defaults, **ours, **self.extra}
 
     @property
     def makes(self) -> Kind:
@@ -112,8 +119,31 @@ def check_id(job: str) -> None:
         raise ValueError(f"an id like {job[:40]!r}")
 
 
-def named(model: Model, ours: Mapping[str, Any]) -> dict[str, Any]:
-    """Our words under the model's own names and in its way of writing; what it has no name for is not sent."""
+def data_uri(media: Media | None) -> str:
+    """A file as text, to be sent along."""
+    if media is None:
+        raise ValueError("this stage sends a picture or a video")
+    return f"data:{media.mime};base64,{base64.b64encode(media.read()).decode()}"
+
+
+def named(ask: Ask, address: str | None) -> dict[str, Any]:
+    """What is wanted, under the model's own names and in its way of writing; what it has no name for is not sent.
+
+    For vendors whose models have fields of their own each. `address` is that of the uploaded media.
+    """
+    model, (width, height) = ask.model, ask.size or (None, None)
+    ours: dict[str, Any] = {
+        "prompt": ask.prompt or None,
+        "negative": ask.negative or None,
+        "seed": ask.seed % SEEDS if ask.stage in {"character", "background", "animate"} else None,
+        "ratio": ask.ratio,
+        "seconds": ask.seconds,
+        "fps": ask.fps if ask.stage == "interpolate" else None,  # a preview's rate is no order to a video model
+        "width": width,
+        "height": height,
+    }
+    if ask.media:
+        ours[ask.media.kind] = address or data_uri(ask.media)
     return {
         model.inputs[word]: model.formats[word].format(value) if word in model.formats else value
         for word, value in ours.items()
