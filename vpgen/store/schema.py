@@ -113,7 +113,8 @@ class Base(DeclarativeBase):
     type_annotation_map = {datetime: Time(), Decimal: Usd(), str: Text(), dict[str, Any]: JSON()}  # noqa: RUF012 - SQLAlchemy's own
 
 
-def _one_of(column: str, *values: str) -> CheckConstraint:
+def one_of(column: str, *values: str) -> CheckConstraint:
+    """A column that holds one of these words and nothing else."""
     listed = ", ".join(f"'{value}'" for value in values)
     return CheckConstraint(f"{column} IN ({listed})", name=column)
 
@@ -123,8 +124,8 @@ class Clip(Base):
 
     __tablename__ = "clip"
     __table_args__ = (
-        _one_of("kind", "preview", "final"),
-        _one_of("state", "running", "completed", "failed", "rejected"),
+        one_of("kind", "preview", "final"),
+        one_of("state", "running", "completed", "failed", "rejected"),
         Index(None, "created"),
     )
 
@@ -148,7 +149,7 @@ class Project(Base):
     """A story on its way to a clip; see `vpgen.projects` for its life. `version` counts its moves."""
 
     __tablename__ = "project"
-    __table_args__ = (_one_of("state", "draft", "planning", "planned", "previewing", "completed"),)
+    __table_args__ = (one_of("state", "draft", "planning", "planned", "previewing", "completed"),)
 
     id: Mapped[str] = mapped_column(String(80), primary_key=True)
     name: Mapped[str | None] = mapped_column(String(80), unique=True)
@@ -188,7 +189,7 @@ class Job(Base):
     """Work that some process does: a plan, a preview, a final, a batch. `worker` is host:pid:start time."""
 
     __tablename__ = "job"
-    __table_args__ = (_one_of("status", "queued", "processing", "completed", "failed"), Index(None, "status"))
+    __table_args__ = (one_of("status", "queued", "processing", "completed", "failed"), Index(None, "status"))
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     project_id: Mapped[str | None] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"))
@@ -213,8 +214,8 @@ class RemoteJob(Base):
 
     __tablename__ = "remote_job"
     __table_args__ = (
-        _one_of("state", "reserved", "submitting", "submitted", "unknown", "closed"),
-        _one_of("outcome", "succeeded", "failed", "refused", "cancelled", "bad-output", "never", "lost"),
+        one_of("state", "reserved", "submitting", "submitted", "unknown", "closed"),
+        one_of("outcome", "succeeded", "failed", "refused", "cancelled", "bad-output", "never", "lost"),
         Index(None, "provider", "model", "created"),
         Index(
             "uq_remote_job_open",
@@ -246,7 +247,7 @@ class Charge(Base):
 
     __tablename__ = "charge"
     __table_args__ = (
-        _one_of("category", "api", "compute", "storage", "network", "overhead"),
+        one_of("category", "api", "compute", "storage", "network", "overhead"),
         Index(None, "clip_id"),
         Index(None, "at"),
         Index(None, "experiment"),

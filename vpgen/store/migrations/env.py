@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from vpgen.store.schema import Base
+from vpgen.store.schema_lab import Base  # with the tables of both files
 
 context.configure(
     connection=context.config.attributes["connection"],
