@@ -20,7 +20,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from vpgen.errors import Corrupted, InvalidInput, MissingDependency, StoreError
-from vpgen.store.schema_lab import Base  # with the tables of both files
+from vpgen.store import schema_lab  # noqa: F401  # its tables are part of the schema
+from vpgen.store.schema import Base
 
 HEAD = "0003"
 """The newest revision under migrations/versions; a test holds the two together."""

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from vpgen.store.schema import Base, ClipKind, one_of, now
+from vpgen.store.schema import Base, ClipKind, now, one_of
 
 ExperimentState = Literal["running", "decided", "stopped"]
 TrialState = Literal["running", "completed", "failed", "refused", "timeout"]

@@ -2,7 +2,8 @@
 
 from alembic import context
 
-from vpgen.store.schema_lab import Base  # with the tables of both files
+from vpgen.store import schema_lab  # noqa: F401  # its tables are part of the schema
+from vpgen.store.schema import Base
 
 context.configure(
     connection=context.config.attributes["connection"],
