@@ -199,7 +199,20 @@ def load_config(name: str | Path) -> PipelineConfig:
 
     Raises ConfigError with every problem at once, NotFound when there is no such file.
     """
-    source = _read(_locate(str(name), Path()), seen=())
+    return _resolved(_read(_locate(str(name), Path()), seen=()))
+
+
+def config_from(data: Mapping[str, Any], lines: Mapping[KeyPath, int], file: Path) -> PipelineConfig:
+    """A config that is written inside another file: its keys, the line of each there, and that file.
+
+    Raises what `load_config` raises, with places in `file`.
+    """
+    own = _Source(dict(data), {key: (file, line) for key, line in lines.items()}, file)
+    return _resolved(_inherit(own, file, seen=()))
+
+
+def _resolved(source: _Source) -> PipelineConfig:
+    """Validate merged YAML; every problem at once."""
     problems: list[str] = []
     draft: _Draft | None = None
     try:
@@ -270,15 +283,19 @@ def _read(path: Path, seen: tuple[Path, ...]) -> _Source:
     data, lines = load_yaml_with_lines(path)
     if not isinstance(data, dict):
         raise ConfigError([f"{path}:1: a config is a mapping of keys, not {type(data).__name__}"])
-    own = _Source(data, {key: (path, line) for key, line in lines.items()}, path)
-    parent = data.get("extends")
+    return _inherit(_Source(data, {key: (path, line) for key, line in lines.items()}, path), path, seen)
+
+
+def _inherit(own: _Source, path: Path, seen: tuple[Path, ...]) -> _Source:
+    """With what the config that it extends says, where it says nothing itself."""
+    parent = own.data.get("extends")
     if not isinstance(parent, str):
         return own
     base = _read(_locate(parent, path.parent), (*seen, path.resolve()))
     # Where this file replaces something whole, the parent's lines below it no longer say where it was written.
     leaves = {key for key in own.lines if not any(other[:-1] == key for other in own.lines)}
     kept = {key: at for key, at in base.lines.items() if not any(key[:n] in leaves for n in range(1, len(key)))}
-    return _Source(_merge(base.data, data), kept | own.lines, path)
+    return _Source(_merge(base.data, own.data), kept | own.lines, path)
 
 
 def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
