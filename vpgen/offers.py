@@ -66,6 +66,8 @@ class Model(Value):
     prompt_limit: int | None = None
     prompt_unit: Literal["characters", "utf16"] = "characters"
     prompt_required: bool = False
+    creates_per_minute: Annotated[int, Field(gt=0)] | None = None
+    """How often this model may be bought, where it has a limit of its own."""
     max_input_pixels: int | None = None
     max_input_bytes: int | None = None
     inputs: dict[Word, str] = Field(default_factory=dict)
@@ -137,8 +139,11 @@ class Provider(Value):
     """The vendor's floor between two polls of one job."""
     outputs_expire_hours: float | None = None
     concurrency: int | None = None
-    """Jobs at once; more are queued or refused. Depends on the tier: this is the lowest."""
-    requests_per_minute: int | None = None
+    """Jobs of one model at once on the lowest tier; the vendor queues what is more, so nobody waits for it here."""
+    requests_per_minute: Annotated[int, Field(gt=0)] | None = None
+    """Of every kind."""
+    creates_per_minute: Annotated[int, Field(gt=0)] | None = None
+    """Of those, requests that buy."""
     models: dict[str, Model]
 
     def model(self, name: str) -> Model:

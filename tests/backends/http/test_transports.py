@@ -10,7 +10,7 @@ import httpx
 import pytest
 from conftest_http import Script, answer, hang_up
 
-from vpgen.backends.http.transports import Breaker, CircuitOpen, Keyed, Pace, Recorder, Retry, retry_after
+from vpgen.backends.http.transports import Breaker, CircuitOpen, Keyed, Recorder, Retry, retry_after
 
 QUICK = 0.01
 
@@ -155,14 +155,6 @@ def test_an_open_circuit_is_not_retried(script: Script) -> None:
     with pytest.raises(CircuitOpen):
         _send(Retry(breaker, first_wait=QUICK), _get(script), _get(script))
     assert len(script.seen) == 1
-
-
-def test_requests_are_paced(script: Script) -> None:
-    """Beyond the burst they are spread over the minute."""
-    script.acts = [answer(200)]
-    began = time.monotonic()
-    _send(Pace(httpx.AsyncHTTPTransport(), per_minute=600), *[_get(script) for _ in range(103)])
-    assert time.monotonic() - began >= 0.25
 
 
 def test_the_key_goes_to_the_providers_own_host_only(script: Script) -> None:

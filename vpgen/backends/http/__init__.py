@@ -2,7 +2,9 @@
 
 wire.py        what a vendor's file must say: how to ask, and what the answers mean
 runway.py …    the vendors
-transports.py  what wraps every call: recording, retries, circuit breaker, rate limit, key
+transports.py  what wraps every call: recording, retries, circuit breaker, key
+pace.py        … the rate limits of a provider and of its models
+rooms.py       … and the connections
 client.py      submit → wait → fetch, cancel, and finding out what became of a lost submit
 webhooks.py    a bell that shortens the waiting
 fetch.py       downloads that trust nothing

@@ -93,7 +93,7 @@ class Client:
     async def submit(self, call: Call, ask: Ask) -> Handle | Report:
         """Send it once. Raises Doubt when its answer was lost, and typed errors when it certainly was not accepted."""
         try:
-            response = await self._send(call, paid=True)
+            response = await self._send(call, buys=ask.name)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, CircuitOpen) as error:
             raise self.unavailable(error, ask.name) from error
         except httpx.TransportError as error:
@@ -269,8 +269,8 @@ class Client:
             raise refused
         return response
 
-    async def _send(self, call: Call, *, paid: bool = False) -> httpx.Response:
-        """One request and its whole answer, as long as that has a sane size."""
+    async def _send(self, call: Call, *, buys: str | None = None) -> httpx.Response:
+        """One request and its whole answer, as long as that has a sane size. `buys`: the model that it pays for."""
         request = self.http.build_request(
             call.method,
             call.path if call.path.startswith("http") else f"{str(self.base).rstrip('/')}/{call.path.lstrip('/')}",
@@ -278,7 +278,7 @@ class Client:
             data=dict(call.data) if call.data else None,
             files=dict(call.files) if call.files else None,
             headers=dict(call.headers),
-            extensions={"paid": paid, "timeout": TIMEOUT.as_dict()},
+            extensions={"paid": buys is not None, "model": buys, "timeout": TIMEOUT.as_dict()},
         )
         response = await self.http.send(request, stream=True, follow_redirects=False)
         try:

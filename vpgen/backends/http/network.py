@@ -8,15 +8,14 @@ from dataclasses import dataclass, field
 import httpx
 
 from vpgen.backends.http.client import TIMEOUT, Client
-from vpgen.backends.http.transports import FIRST_WAIT, Breaker, Keyed, Pace, Recorder, Retry
+from vpgen.backends.http.pace import Pace
+from vpgen.backends.http.rooms import Rooms
+from vpgen.backends.http.transports import FIRST_WAIT, Breaker, Keyed, Recorder, Retry
 from vpgen.backends.http.webhooks import Receiver
 from vpgen.backends.http.wire import Wire
 from vpgen.catalogue import Catalogue, Provider, load_catalogue
 from vpgen.errors import Unauthorized
 from vpgen.settings import Settings
-
-CONNECTIONS = 100
-"""At a time to one provider; a hundred clips that wait poll through them."""
 
 
 @dataclass
@@ -65,11 +64,7 @@ class Network:
             raise no_key(wire.provider_id, provider)
         key = secret.get_secret_value() if secret else "look-alike"
         speed = self.settings.providers_speed if look_alike else 1.0
-        network: httpx.AsyncBaseTransport = httpx.AsyncHTTPTransport(
-            limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
-        )
-        keyed = Keyed(network, wire.headers(key), base)
-        paced = Pace(keyed, provider.requests_per_minute and provider.requests_per_minute * speed)
+        paced = Pace(Keyed(Rooms(), wire.headers(key), base), provider, speed)
         transport: httpx.AsyncBaseTransport = Retry(Breaker(paced), first_wait=FIRST_WAIT / speed)
         if self.settings.record:
             transport = Recorder(transport, self.settings.record)

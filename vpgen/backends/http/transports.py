@@ -1,7 +1,7 @@
 """What wraps every call to a provider: httpx transports, each around the next.
 
-Recorder → Retry → Breaker → Pace → Keyed → the network. A request that costs money (POST to a create endpoint) is
-marked with the extension `paid`: it is sent again only when it certainly did not happen.
+Recorder → Retry → Breaker → Pace → Keyed → Rooms → the network. A request that costs money (POST to a create
+endpoint) is marked with the extension `paid`: it is sent again only when it certainly did not happen.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
@@ -52,35 +52,6 @@ class Keyed(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         await self._inner.aclose()
-
-
-@dataclass
-class Pace(httpx.AsyncBaseTransport):
-    """At most so many requests a minute, evenly spaced once the first burst is used up (a token bucket)."""
-
-    inner: httpx.AsyncBaseTransport
-    per_minute: float | None
-    _tokens: float = field(init=False)
-    _at: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._tokens, self._at = self._burst, time.monotonic()
-
-    @property
-    def _burst(self) -> float:
-        return max(1.0, (self.per_minute or 0) / 6)
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if self.per_minute:
-            now = time.monotonic()
-            self._tokens = min(self._burst, self._tokens + (now - self._at) * self.per_minute / 60) - 1
-            self._at = now
-            if self._tokens < 0:
-                await asyncio.sleep(-self._tokens * 60 / self.per_minute)
-        return await self.inner.handle_async_request(request)
-
-    async def aclose(self) -> None:
-        await self.inner.aclose()
 
 
 @dataclass
