@@ -31,6 +31,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any, Literal
 
 
 class VpgenError(Exception):
@@ -105,10 +106,18 @@ class Refused(VpgenError):
         self.terms = tuple(terms)
 
 
+Whose = Literal["clip", "purse", "day"]
+"""Whose budget is used up: the clip's, the experiment's or batch's it is made for, or the day's."""
+
+
 class OverBudget(VpgenError):
-    """The estimate does not fit the budget that is left; nothing was spent."""
+    """The estimate does not fit the budget that is left; nothing was spent. `purse` says whose budget."""
 
     exit_code = 4
+
+    def __init__(self, message: str, *, purse: Whose = "clip", **more: Any) -> None:
+        super().__init__(message, **more)
+        self.purse: Whose = purse
 
 
 class NotFound(VpgenError, LookupError):

@@ -12,7 +12,7 @@ from pydantic import AwareDatetime
 from vpgen.clip import ClipRequest, Value, Video
 from vpgen.config import PipelineConfig
 from vpgen.errors import Corrupted, InvalidInput, NotFound, StoreError
-from vpgen.money.ledger import Cost, Ledger
+from vpgen.money.ledger import Cost, Ledger, Purse
 from vpgen.money.prices import dollars
 from vpgen.runtime import Runtime
 from vpgen.stages import Scores
@@ -171,13 +171,20 @@ def sheet_of(
     return runtime.store.put_file(path, "image/png")
 
 
-def ledger_of(runtime: Runtime, clip_id: str | None, config: PipelineConfig, parent: str | None = None) -> Ledger:
-    """The books of a clip, with the budgets of its config and of the day."""
+def ledger_of(
+    runtime: Runtime,
+    clip_id: str | None,
+    config: PipelineConfig,
+    parent: str | None = None,
+    purse: Purse | None = None,
+) -> Ledger:
+    """The books of a clip, with the budgets of its config, of what it is made for and of the day."""
     return Ledger(
         runtime.database,
         runtime.prices,
         clip_id,
         config.budget.clip,
         parent,
+        purse,
         day_budget=runtime.settings.day_budget,
     )

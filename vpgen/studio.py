@@ -21,6 +21,7 @@ from vpgen.clip import ClipRequest, Prompt
 from vpgen.config import PipelineConfig, load_config
 from vpgen.errors import Corrupted, InvalidInput, NotFound, StoreError, VpgenError
 from vpgen.events import Event, Listener, silent
+from vpgen.money.ledger import Purse
 from vpgen.results import KIND, REQUESTS, Clip, Kind, Manifest, clip_of, find, ledger_of, sheet_of, show, whole
 from vpgen.runtime import Runtime
 from vpgen.stages import Usage
@@ -66,6 +67,7 @@ async def preview(
     character: Path | None = None,
     background: Path | None = None,
     out: Path | None = None,
+    purse: Purse | None = None,
     runtime: Runtime | None = None,
     tell: Listener = silent,
     around: Around = plain,
@@ -77,7 +79,7 @@ async def preview(
     async with _opened(runtime) as opened:
         resolved = _config(config, opened)
         request = _request(story, seed, character, background, opened)
-        return await _render("preview", request, resolved, None, opened, out, tell, around)
+        return await _render("preview", request, resolved, None, opened, out, purse, tell, around)
 
 
 async def final(
@@ -85,6 +87,7 @@ async def final(
     *,
     config: PipelineConfig | str | Path | None = None,
     out: Path | None = None,
+    purse: Purse | None = None,
     runtime: Runtime | None = None,
     tell: Listener = silent,
     around: Around = plain,
@@ -104,7 +107,7 @@ async def final(
         resolved = manifest.config
         if config is not None:
             resolved = resolved.finishing(_config(config, opened))
-        return await _render("final", manifest.request, resolved, manifest.id, opened, out, tell, around)
+        return await _render("final", manifest.request, resolved, manifest.id, opened, out, purse, tell, around)
 
 
 async def make(
@@ -115,6 +118,7 @@ async def make(
     character: Path | None = None,
     background: Path | None = None,
     out: Path | None = None,
+    purse: Purse | None = None,
     runtime: Runtime | None = None,
     tell: Listener = silent,
     around: Around = plain,
@@ -129,17 +133,19 @@ async def make(
             character=character,
             background=background,
             out=out,
+            purse=purse,
             runtime=opened,
             tell=tell,
             around=around,
         )
-        return await final(first.id, config=resolved, out=out, runtime=opened, tell=tell, around=around)
+        return await final(first.id, config=resolved, out=out, purse=purse, runtime=opened, tell=tell, around=around)
 
 
 async def resume(
     clip_id: str,
     *,
     out: Path | None = None,
+    purse: Purse | None = None,
     runtime: Runtime | None = None,
     tell: Listener = silent,
     around: Around = plain,
@@ -153,7 +159,7 @@ async def resume(
         if asked is None:
             raise NotFound(f"no clip {clip_id!r} was begun in {opened.store.address}", remedy="See `vpgen list`")
         request, config = ClipRequest.model_validate(asked["request"]), PipelineConfig.model_validate(asked["config"])
-        return await _render(asked["kind"], request, config, asked["parent"], opened, out, tell, around)
+        return await _render(asked["kind"], request, config, asked["parent"], opened, out, purse, tell, around)
 
 
 async def _render(
@@ -163,12 +169,13 @@ async def _render(
     parent: str | None,
     runtime: Runtime,
     out: Path | None,
+    purse: Purse | None,
     tell: Listener,
     around: Around,
 ) -> Clip:
     """Run the recipe of a preview or a final, with its row in the database, its ledger and its manifest."""
     clip_id = _clip_id(kind, request, config)
-    ledger = ledger_of(runtime, clip_id, config, parent)
+    ledger = ledger_of(runtime, clip_id, config, parent, purse)
     began = time.monotonic()
     runtime.store.put_document(
         REQUESTS,

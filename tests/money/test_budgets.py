@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vpgen.errors import OverBudget, StoreError
-from vpgen.money.ledger import Ledger, Reservation
+from vpgen.money.ledger import Ledger, Purse, Reservation
 from vpgen.money.prices import Price, PriceBook
 from vpgen.store import journal
 from vpgen.store.database import Database, open_database
@@ -21,13 +21,13 @@ BOOK = PriceBook(target={"api": Decimal(1)}, prices={"credit": CENT})
 
 
 def _ledger(database: Database, *, clip: str | None = None, **budgets: Decimal) -> Ledger:
-    experiment = budgets.get("experiment_budget")
+    experiment = budgets.pop("experiment_budget", None)
     return Ledger(
         database,
         BOOK,
         clip,
         budgets.pop("budget", Decimal(1000)),
-        experiment="e" if experiment is not None else None,
+        purse=Purse(name="e", budget=experiment) if experiment is not None else None,
         **budgets,  # type: ignore[arg-type]
     )
 
@@ -72,11 +72,11 @@ def test_the_sum_never_passes_the_cap(tmp_path_factory: pytest.TempPathFactory, 
 RESERVE = """
 from decimal import Decimal
 sys.path[:0] = sys.argv[2].split(os.pathsep)
-from test_budgets import BOOK, Ledger, OverBudget, open_database
+from test_budgets import BOOK, Ledger, OverBudget, Purse, open_database
 
 def work(number, wait):
     database = open_database(sys.argv[1], busy_seconds=60)
-    ledger = Ledger(database, BOOK, None, Decimal(1000), experiment="e", experiment_budget=Decimal("0.37"))
+    ledger = Ledger(database, BOOK, None, Decimal(1000), purse=Purse(name="e", budget=Decimal("0.37")))
     wait()
     bought = 0
     for turn in range(25):

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from vpgen.clip import Value
-from vpgen.errors import OverBudget
+from vpgen.errors import OverBudget, Whose
 from vpgen.money.prices import CATEGORIES, Category, PriceBook, dollars
 from vpgen.stages import Usage
 from vpgen.store.database import Database
@@ -72,12 +72,19 @@ class Reservation:
         )
 
 
+class Purse(Value):
+    """Whatever else than clip and day the charges count for, an experiment or a batch, and the USD it may spend."""
+
+    name: str
+    budget: Decimal | None = None
+
+
 @dataclass(frozen=True)
 class Ledger:
     """The books of one clip, or (`clip_id` None) of work done before there is one.
 
-    `parent` is the preview a final grew from: its charges are part of the cost. `experiment` is what else the
-    charges count for, with a budget of its own; `day_budget` is for everything since midnight UTC.
+    `parent` is the preview a final grew from: its charges are part of the cost. `day_budget` is for everything since
+    midnight UTC.
     """
 
     database: Database
@@ -85,8 +92,7 @@ class Ledger:
     clip_id: str | None
     budget: Decimal
     parent: str | None = None
-    experiment: str | None = None
-    experiment_budget: Decimal | None = None
+    purse: Purse | None = None
     day_budget: Decimal | None = None
 
     @property
@@ -221,19 +227,16 @@ class Ledger:
         if not usd:
             return
         midnight = now().replace(hour=0, minute=0, second=0, microsecond=0)
-        purses: list[tuple[str, str, Decimal | None, sa.ColumnElement[bool]]] = [
-            ("this clip's", "`budget: {clip: …}` in the config", self.budget, _CHARGE.c.clip_id.in_(self._ids)),
-            (
-                f"the experiment {self.experiment}'s",
-                "the experiment's budget",
-                self.experiment_budget if self.experiment else None,
-                _CHARGE.c.experiment == self.experiment,
-            ),
-            ("today's", "VPGEN_DAY_BUDGET", self.day_budget, _CHARGE.c.at >= midnight),
+        for_what = self.purse or Purse(name="")
+        whole = _CHARGE.c.experiment == for_what.name
+        purses: list[tuple[Whose, str, str, Decimal | None, sa.ColumnElement[bool]]] = [
+            ("clip", "this clip's", "`budget: {clip: …}` in the config", self.budget, _CHARGE.c.clip_id.in_(self._ids)),
+            ("purse", f"{for_what.name}'s", f"the budget of {for_what.name}", for_what.budget, whole),
+            ("day", "today's", "VPGEN_DAY_BUDGET", self.day_budget, _CHARGE.c.at >= midnight),
         ]
         # What counts: settled charges, and the estimates of those still open.
         taken = sa.func.coalesce(_CHARGE.c.usd, _CHARGE.c.estimate_usd, type_=_CHARGE.c.usd.type)
-        for whose, where, cap, counted in purses:
+        for purse, whose, where, cap, counted in purses:
             if cap is None:
                 continue
             spent = session.connection().scalar(sa.select(sa.func.sum(taken)).where(counted)) or ZERO
@@ -244,6 +247,7 @@ class Ledger:
                     stage=stage,
                     backend=backend,
                     cost_usd=spent,
+                    purse=purse,
                     remedy=f"Raise {where}, or choose a cheaper backend",
                 )
 
@@ -273,7 +277,7 @@ class Ledger:
         price = self.prices.prices.get(sku)
         return {
             "clip_id": self.clip_id,
-            "experiment": self.experiment,
+            "experiment": self.purse.name if self.purse else None,
             "step_key": key,
             "stage": stage,
             "backend": backend,

@@ -1,0 +1,1 @@
+"""Experiments: design, trials, statistics, people's votes, pictures, and the promotion of the winner."""
