@@ -138,6 +138,29 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
         return image
 
 
+def as_png(picture: NDArray[np.uint8]) -> bytes:
+    """A lossless PNG: (h, w) grey, (h, w, 3) RGB or (h, w, 4) RGBA, colours under alpha 0 kept.
+
+    The fastest level with one filter and run lengths: a third of the time of Pillow's for hardly more bytes.
+    """
+    import cv2  # 0.1 s that reading a picture does not need
+
+    order = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
+    turned = picture if picture.ndim == 2 else cv2.cvtColor(picture, order[picture.shape[2]])
+    flags = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
+    done, data = cv2.imencode(".png", turned, [*flags, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_SUB])
+    if not done:
+        raise InvalidInput(f"a picture of shape {picture.shape} and type {picture.dtype} cannot be written as PNG")
+    return bytes(data)
+
+
+def as_jpeg(picture: NDArray[np.uint8], quality: int) -> bytes:
+    """(h, w, 3) RGB as JPEG."""
+    import cv2
+
+    return bytes(cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])[1])
+
+
 def within(still: Still, longest: int) -> Still:
     """The picture, made smaller when its longer side exceeds `longest` pixels."""
     width, height = still.size

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -49,19 +48,16 @@ def read_video(path: Path, seconds: float | None = None) -> Video:
 
 def as_media(still: Still, limit: int = 5_000_000) -> Media:
     """A still as PNG; as JPEG when that is too large to be sent along. A cut-out keeps its alpha."""
-    from PIL import Image
+    from vpgen.media.pictures import as_jpeg, as_png
 
-    picture = Image.fromarray(np.dstack([still.rgb, still.alpha]) if still.alpha is not None else still.rgb)
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG", compress_level=4)
-    if buffer.tell() * 4 // 3 < limit or still.alpha is not None:
-        return Media("image", "image/png", buffer.getvalue())
+    data = as_png(np.dstack([still.rgb, still.alpha]) if still.alpha is not None else still.rgb)
+    if len(data) * 4 // 3 < limit or still.alpha is not None:
+        return Media("image", "image/png", data)
     for quality in JPEG_QUALITIES:
-        buffer = io.BytesIO()
-        picture.save(buffer, "JPEG", quality=quality)
-        if buffer.tell() * 4 // 3 < limit:
+        data = as_jpeg(still.rgb, quality)
+        if len(data) * 4 // 3 < limit:
             break
-    return Media("image", "image/jpeg", buffer.getvalue())
+    return Media("image", "image/jpeg", data)
 
 
 def as_mp4(load: Callable[[], Video | Frames], path: Path) -> Media:
