@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +19,7 @@ from vpgen.stages import PlanRequest, Work
 
 PLAN = {"character": "a fox", "background": "a wood", "motion": "pan left", "style": "", "negative": ""}
 Answer = tuple[int, Any]
+SLEEP = b"later than anybody waits"
 
 
 class Server:
@@ -34,6 +36,9 @@ class Server:
                 outer.seen.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
                 outer.keys.append(self.headers.get("Authorization"))
                 status, body = outer.answers.pop(0) if len(outer.answers) > 1 else outer.answers[0]
+                if body == SLEEP:
+                    time.sleep(0.5)
+                    return
                 data = body if isinstance(body, bytes) else json.dumps(body).encode()
                 self.send_response(status)
                 if status == 302:
@@ -63,8 +68,10 @@ def completion(content: object, **more: object) -> Answer:
     return 200, {"choices": [{"message": message}], "usage": {"prompt_tokens": 120, "completion_tokens": 45}}
 
 
-def ask(server: Server, use: Callable[[str, Decimal], None] = lambda sku, quantity: None) -> Prompt:
-    planner = ChatPlanner(ChatParams(base_url=server.url, wait=0.0, timeout=2.0))
+def ask(
+    server: Server, use: Callable[[str, Decimal], None] = lambda sku, quantity: None, timeout: float = 2.0
+) -> Prompt:
+    planner = ChatPlanner(ChatParams(base_url=server.url, wait=0.0, timeout=timeout))
     return asyncio.run(planner.plan(PlanRequest("a fox in a wood"), Work(dir=Path(), use=use)))
 
 
@@ -88,9 +95,9 @@ def test_a_server_without_schemas_is_asked_for_plain_json(server: Server) -> Non
     assert server.seen[1]["response_format"] == {"type": "json_object"}
 
 
-@pytest.mark.parametrize("status", [429, 500, 503])
-def test_what_may_pass_is_tried_again(server: Server, status: int) -> None:
-    """Throttling and server errors are retried and then succeed."""
+@pytest.mark.parametrize("status", [429, 503])
+def test_what_was_turned_away_is_tried_again(server: Server, status: int) -> None:
+    """Throttling and an overload come before acceptance: asked again, and then it succeeds."""
     server.answers = [(status, {}), (status, {}), completion(PLAN)]
     assert ask(server).background == "a wood"
     assert len(server.seen) == 3
@@ -99,10 +106,23 @@ def test_what_may_pass_is_tried_again(server: Server, status: int) -> None:
 def test_three_attempts_are_all(server: Server) -> None:
     """A server that stays broken ends in an error that says so and that a retry may help."""
     server.answers = [(503, {})]
-    with pytest.raises(StageFailed, match="answered 503, 3 times") as caught:
+    with pytest.raises(StageFailed, match="answers 503, however often") as caught:
         ask(server)
     assert caught.value.retryable
     assert len(server.seen) == 3
+
+
+@pytest.mark.parametrize("status", [500, 502, None])
+def test_a_lost_answer_is_not_asked_for_again(server: Server, status: int | None) -> None:
+    """A server's error or a time-out (None) may come after the tokens were spent: booked, told, and left to the user."""
+    server.answers = [(status, {}) if status else (200, SLEEP)]
+    used: dict[str, Decimal] = {}
+    with pytest.raises(StageFailed, match="its tokens may be paid, and are on the books as waste") as caught:
+        ask(server, used.__setitem__, timeout=0.2)
+    assert caught.value.retryable
+    assert "same command asks again" in str(caught.value.remedy)
+    assert len(server.seen) == 1
+    assert used == ChatPlanner(ChatParams()).estimate(PlanRequest("a fox in a wood"))
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """Story → prompts by a language model behind any OpenAI-compatible chat endpoint, with structured output.
 
-Three attempts, two seconds and more apart, for what may pass (no connection, 429, 5xx); a refusal or an answer
-that is not what was asked for is an error at once. The key comes from an environment variable and appears nowhere.
+It is asked again as any provider is: where nothing was accepted (no connection, 503; 429 with a patience of its own).
+When an answer is lost its tokens may be paid: they are on the books as waste, and nobody asks again by itself. So it is
+with an answer that is not what was asked for. The key comes from an environment variable and appears nowhere.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import httpx
-import stamina
 from jinja2.sandbox import SandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from vpgen.backends.http.transports import Retry
 from vpgen.clip import Prompt, Value
 from vpgen.errors import InvalidInput, Refused, StageFailed
 from vpgen.stages import PlanRequest, Readiness, Usage, Work
@@ -25,9 +26,8 @@ from vpgen.stages import PlanRequest, Readiness, Usage, Work
 TEMPLATE = Path(__file__).with_name("templates") / "plan.j2"
 MAX_ANSWER = 1_000_000
 """Bytes; no plan is near that."""
-LONGEST_WAIT = 60.0
-"""Seconds; a Retry-After beyond it is not waited for."""
-PATIENT = {429, 500, 502, 503, 504}
+TURNED_AWAY = {429, 503}
+"""Statuses that come before anything is accepted."""
 
 
 class ChatParams(Value):
@@ -56,10 +56,6 @@ class _Plan(BaseModel):
     negative: Annotated[str, Field(max_length=300)]
 
 
-class _Later(Exception):
-    """May pass: try again."""
-
-
 class ChatPlanner:
     """A language model as the planner."""
 
@@ -81,26 +77,7 @@ class ChatPlanner:
 
     async def plan(self, request: PlanRequest, work: Work) -> Prompt:
         """Raises Refused, InvalidInput (the server rejects the request), StageFailed."""
-        try:
-            async for attempt in stamina.retry_context(
-                on=_Later,
-                attempts=self.params.attempts,
-                wait_initial=self.params.wait,
-                wait_max=LONGEST_WAIT,
-                wait_jitter=self.params.wait / 2,
-                timeout=None,
-            ):
-                with attempt:
-                    return await self._ask(request.story, work)
-        except _Later as error:
-            raise StageFailed(
-                f"{error}, {self.params.attempts} times",
-                retryable=True,
-                remedy="Is the server up? Try again later, or use `plan: rules`",
-            ) from error
-        raise AssertionError("unreachable")  # pragma: no cover
-
-    async def _ask(self, story: str, work: Work) -> Prompt:
+        story = request.story
         body: dict[str, Any] = {
             "model": self.params.model,
             "temperature": 0,
@@ -113,9 +90,9 @@ class ChatPlanner:
                 "json_schema": {"name": "plan", "strict": True, "schema": _Plan.model_json_schema()},
             },
         }
-        status, answer = await self._post(body)
+        status, answer = await self._post(body, request, work)
         if status == 400 and "response_format" in str(answer):
-            status, answer = await self._post({**body, "response_format": {"type": "json_object"}})
+            status, answer = await self._post({**body, "response_format": {"type": "json_object"}}, request, work)
         if status != 200:
             raise InvalidInput(
                 f"the server rejected the request ({status}): {_short(answer)}",
@@ -140,18 +117,22 @@ class ChatPlanner:
                 remedy="Try again, take a larger model, or use `plan: rules`",
             ) from error
 
-    async def _post(self, body: dict[str, Any]) -> tuple[int, Any]:
-        """Status and decoded answer. Raises _Later for what may pass, StageFailed for what is no JSON."""
+    async def _post(self, body: dict[str, Any], request: PlanRequest, work: Work) -> tuple[int, Any]:
+        """Status and decoded answer. Raises StageFailed when there is none, or one that is no JSON."""
+        host = httpx.URL(self.params.base_url).host
         key = os.environ.get(self.params.api_key_env)
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         url = self.params.base_url.rstrip("/") + "/chat/completions"
+        patient = Retry(httpx.AsyncHTTPTransport(), attempts=self.params.attempts, first_wait=self.params.wait)
         try:
             async with (
-                httpx.AsyncClient(timeout=self.params.timeout, follow_redirects=False) as client,
-                client.stream("POST", url, json=body, headers=headers) as response,
+                httpx.AsyncClient(transport=patient, timeout=self.params.timeout, follow_redirects=False) as client,
+                client.stream("POST", url, json=body, headers=headers, extensions={"paid": True}) as response,
             ):
-                if response.status_code in PATIENT:
-                    raise _Later(f"the server answered {response.status_code}")
+                if response.status_code in TURNED_AWAY:
+                    raise self._later(f"{host} answers {response.status_code}, however often it is asked")
+                if response.status_code >= 500:
+                    raise self._lost(f"{host} answered {response.status_code}", request, work)
                 if response.is_redirect:
                     raise StageFailed(
                         f"the server redirects elsewhere ({response.status_code})", remedy="Set its real base_url"
@@ -161,12 +142,28 @@ class ChatPlanner:
                     content += chunk
                     if len(content) > MAX_ANSWER:
                         raise StageFailed(f"the server's answer is larger than {MAX_ANSWER} bytes")
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise self._later(f"no answer from {host}: {type(error).__name__}, however often it is asked") from error
         except httpx.TransportError as error:
-            raise _Later(f"no answer from {httpx.URL(url).host}: {type(error).__name__}") from error
+            raise self._lost(f"the answer from {host} was lost ({type(error).__name__})", request, work) from error
         try:
             return response.status_code, json.loads(content)
         except ValueError as error:
             raise StageFailed(f"the server's answer is not JSON: {_short(content.decode(errors='replace'))}") from error
+
+    def _later(self, why: str) -> StageFailed:
+        """The error of a server that took nothing."""
+        return StageFailed(why, retryable=True, remedy="Is the server up? Try again later, or use `plan: rules`")
+
+    def _lost(self, why: str, request: PlanRequest, work: Work) -> StageFailed:
+        """The error of a request that may have been answered and paid: the estimate is booked, for nobody knows."""
+        for sku, tokens in self.estimate(request).items():
+            work.use(sku, tokens)
+        return StageFailed(
+            f"{why}; its tokens may be paid, and are on the books as waste",
+            retryable=True,
+            remedy="The same command asks again; a slow model needs a longer `timeout` in the config",
+        )
 
 
 def _system() -> str:
