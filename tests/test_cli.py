@@ -181,3 +181,31 @@ def test_config_prints_it_resolved() -> None:
     text = run("config", "neural-cpu")
     assert "backend: rife" in text
     assert "backend: animatic" in text
+
+
+def test_what_is_tried_again_does_not_break_the_display() -> None:
+    """A library's log lines about retries are no part of what the command prints."""
+    code = """
+import sys, stamina
+from vpgen.cli import main
+sys.argv = ["vpgen", "--version"]
+try:
+    main()
+except SystemExit:
+    pass
+tries = []
+@stamina.retry(on=OSError, attempts=2, wait_initial=0.001)
+def again():
+    tries.append(1)
+    raise OSError
+try:
+    again()
+except OSError:
+    print(len(tries), "tries")
+"""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "2 tries" in done.stdout
+    assert done.stderr == ""

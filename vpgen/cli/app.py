@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -249,6 +250,8 @@ def main() -> None:
     """Run the command line: errors become one clear message and an exit code of their own."""
     as_json = "--json" in sys.argv
     signal.signal(signal.SIGTERM, _interrupt)
+    # What is tried again is told as an event when it matters; the library's own lines would break the progress display.
+    logging.getLogger("stamina").addHandler(logging.NullHandler())
     try:
         code = app(standalone_mode=False)  # the code of an Exit, 130 for Ctrl-C, else None
     except VpgenError as error:
