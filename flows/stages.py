@@ -32,7 +32,7 @@ from vpgen.tracking import catch_up
 
 T = TypeVar("T")
 PREVIEW_STEPS = 11
-"""Task runs of a preview: moderation looks three times (story, prompts, pictures)."""
+"""Task runs of a preview: moderation looks three times (story, prompts, pictures); `enlarge`, if named, adds two."""
 FINAL_STEPS = 13
 """Task runs of a final at most: those up to the animated clip, found in the store, and the finishing stages."""
 _LOOKS = ("story", "prompts", "pictures")
@@ -136,7 +136,7 @@ class Page:
         """The task run's name: with the stages that run inside it, and what moderation looks at."""
         if stage == "moderate" and self._begun[stage] <= len(_LOOKS):
             return f"moderate: {_LOOKS[self._begun[stage] - 1]}"
-        name = " + ".join([*self._fused, stage])
+        name = " + ".join(dict.fromkeys([*self._fused, stage]))  # `enlarge` works on two pictures
         self._fused.clear()
         return name
 

@@ -22,7 +22,7 @@ from vpgen.backends.registry import STAGES, find, serves, serving
 from vpgen.clip import ClipSpec, Size, Value
 from vpgen.errors import ConfigError, Conflict, MissingDependency, NotFound
 from vpgen.resources import folder
-from vpgen.stages import Backend, Stage
+from vpgen.stages import OPTIONAL, Backend, Stage
 from vpgen.yamls import load_yaml_with_lines
 
 KeyPath = tuple[str | int, ...]
@@ -33,6 +33,7 @@ PREVIEW_STAGES: tuple[Stage, ...] = (
     "moderate",
     "character",
     "background",
+    "enlarge",
     "matting",
     "composite",
     "animate",
@@ -153,7 +154,7 @@ class PipelineConfig(_Common):
             "seconds": self.seconds,
             "stills": self.stills,
             "preview": self.preview.model_dump(),
-            "stages": {stage: self.stages[stage].model_dump(mode="json") for stage in stages},
+            "stages": {stage: self.stages[stage].model_dump(mode="json") for stage in stages if stage in self.stages},
         }
         if kind == "final":
             matters |= {"final": self.final.model_dump(), "finish": self.finish}
@@ -331,6 +332,8 @@ def _stages(stages: Mapping[str, Any], source: _Source, problems: list[str]) -> 
         if stage not in STAGES
     ]
     for stage in STAGES:
+        if stage in OPTIONAL and stages.get(stage) is None:
+            continue
         if stage not in stages:
             problems.append(f"{source.where(('stages',))}: no backend is chosen for the stage {stage!r}")
             continue

@@ -16,6 +16,7 @@ from vpgen.stages import (
     CharacterRequest,
     CompositeRequest,
     EncodeRequest,
+    EnlargeRequest,
     InterpolateRequest,
     MattingRequest,
     ModerateRequest,
@@ -72,15 +73,23 @@ async def plan(request: ClipRequest, step: Step) -> Prompt:
 async def animate(request: ClipRequest, config: PipelineConfig, step: Step, picture: Picture) -> Moving:
     """Story → moving picture at preview size. Raises Refused when moderation says no."""
     prompt = await plan(request, step)
+    enlarging = "enlarge" in config.stages
     character, background = await _side_by_side(
         _given(picture(request.character_image))
         if request.character_image
         else step("character", CharacterRequest(prompt, request.seed, config.stills)),
-        _given(picture(request.background_image, cover=config.stills))
+        _given(picture(request.background_image, cover=None if enlarging else config.stills))
         if request.background_image
-        else step("background", BackgroundRequest(prompt, request.seed, config.stills)),
+        else step("background", BackgroundRequest(prompt, request.seed, config.stills, as_made=enlarging)),
     )
     await _allow(step, ModerateRequest((), (character, background)))
+    if enlarging:
+        person_words = "" if request.character_image else _described(prompt.character, prompt)
+        place_words = "" if request.background_image else _described(prompt.background, prompt)
+        character, background = await _side_by_side(
+            step("enlarge", EnlargeRequest(character, config.stills, person_words)),
+            step("enlarge", EnlargeRequest(background, config.stills, place_words, cover=True)),
+        )
 
     person = await step("matting", MattingRequest(character))
     still = await step("composite", CompositeRequest(person, background, prompt))
@@ -128,6 +137,10 @@ async def _side_by_side(first: Awaitable[Ref[Any]], second: Awaitable[Ref[Any]])
 
 async def _given(picture: Ref[Still]) -> Ref[Still]:
     return picture
+
+
+def _described(what: str, prompt: Prompt) -> str:
+    return ", ".join(part for part in (what, prompt.style) if part)
 
 
 def _texts(*parts: str | Prompt | None) -> tuple[str, ...]:

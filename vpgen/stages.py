@@ -33,6 +33,7 @@ Stage = Literal[
     "moderate",
     "character",
     "background",
+    "enlarge",
     "matting",
     "composite",
     "animate",
@@ -41,6 +42,10 @@ Stage = Literal[
     "encode",
     "score",
 ]
+OPTIONAL: tuple[Stage, ...] = ("enlarge",)
+"""Stages that run only when the config names them."""
+LATER = {"later": True}
+"""Metadata of a request's field that came later: at its default it is no part of the key, so that no key changes."""
 T = TypeVar("T", covariant=True)
 
 
@@ -143,11 +148,27 @@ class CharacterRequest:
 
 @dataclass(frozen=True)
 class BackgroundRequest:
-    """A place with nobody in it."""
+    """A place with nobody in it, of exactly `size`; `as_made`: of the size the model makes, since `enlarge` follows."""
 
     prompt: Prompt
     seed: int
     size: tuple[int, int]
+    as_made: bool = field(default=False, metadata=LATER)
+
+
+@dataclass(frozen=True)
+class EnlargeRequest:
+    """A picture that may be too small for the still it becomes part of, whose (width, height) is `size`.
+
+    A person must be as high as the still, and keeps their shape. A place must `cover` it, and is cropped to exactly
+    `size`. What is large enough already is not enlarged, nor what comes in layers: that was drawn at its size.
+    `prompt` says what is in the picture; it is empty for a picture of the user's own, which nobody described.
+    """
+
+    picture: Ref[Still]
+    size: tuple[int, int]
+    prompt: str = ""
+    cover: bool = False
 
 
 @dataclass(frozen=True)
@@ -215,6 +236,7 @@ Request = (
     | ModerateRequest
     | CharacterRequest
     | BackgroundRequest
+    | EnlargeRequest
     | MattingRequest
     | CompositeRequest
     | AnimateRequest
@@ -271,6 +293,12 @@ class BackgroundMaker(Backend, Protocol):
     """prompt → a place, with `layers` when they are known."""
 
     def background(self, request: BackgroundRequest, work: Work) -> Still | Awaitable[Still]: ...
+
+
+class Enlarger(Backend, Protocol):
+    """picture → the same picture, large enough."""
+
+    def enlarge(self, request: EnlargeRequest, work: Work) -> Still | Awaitable[Still]: ...
 
 
 class Matter(Backend, Protocol):

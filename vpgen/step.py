@@ -13,7 +13,7 @@ import hashlib
 import inspect
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -26,6 +26,7 @@ from pydantic import BaseModel
 
 from vpgen import __version__
 from vpgen.backends.registry import find
+from vpgen.clip import Still
 from vpgen.config import PipelineConfig, StageChoice
 from vpgen.errors import (
     Corrupted,
@@ -75,9 +76,17 @@ def step_key(stage: Stage, choice: StageChoice, request: Request) -> str:
         "version": choice.version,
         "params": choice.params,
         "files": choice.files,
-        "request": {f.name: _plain(getattr(request, f.name)) for f in fields(request)},
+        "request": {name: _plain(value) for name, value in _deciding(request)},
     }
     return hashlib.sha256(json.dumps(decides, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def _deciding(request: Request) -> Iterator[tuple[str, object]]:
+    """The request's fields; one that came later counts only when it says something."""
+    for f in fields(request):
+        value = getattr(request, f.name)
+        if not ("later" in f.metadata and value == f.default):
+            yield f.name, value
 
 
 def _plain(value: object) -> object:
@@ -195,10 +204,10 @@ class Steps:
                 return await self._make(stage, choice, request, key)
         raise AssertionError("unreachable")  # pragma: no cover
 
-    def _fused(self, stage: Stage, choice: StageChoice, request: Request) -> Frames:
-        """Cheap frame filters run inside whichever stage reads them and are not written down."""
-        work = Work(dir=self.runtime.scratch, progress=self._progress(stage))
-        return cast("Frames", getattr(choice.build(), stage)(request, work))
+    def _fused(self, stage: Stage, choice: StageChoice, request: Request) -> Frames | Still:
+        """Cheap filters of frames and pictures run inside whichever stage reads them and are not written down."""
+        work = Work(dir=self.runtime.scratch, progress=self._progress(stage, ""))
+        return cast("Frames | Still", getattr(choice.build(), stage)(request, work))
 
     async def _make(self, stage: Stage, choice: StageChoice, request: Request, key: str) -> StepRecord:
         backend = choice.build()
@@ -219,7 +228,7 @@ class Steps:
             with self.runtime.folder(key) as folder:
                 work = Work(
                     dir=folder,
-                    progress=self._progress(stage),
+                    progress=self._progress(stage, key),
                     use=partial(_add, used),
                     bill=billed.__setitem__,
                     paid=paid,
@@ -335,7 +344,7 @@ class Steps:
 
         return waiting
 
-    def _progress(self, stage: Stage) -> Callable[..., None]:
+    def _progress(self, stage: Stage, key: str) -> Callable[..., None]:
         """What a backend calls: passes progress on at most ten times a second, and raises when cancelled."""
         last = 0.0
 
@@ -345,7 +354,7 @@ class Steps:
                 raise Cancelled("cancelled while at work; finished stages are kept", stage=stage)
             if (now := time.monotonic()) - last > PROGRESS_INTERVAL:
                 last = now
-                self.tell(Event(kind="progress", stage=stage, fraction=fraction, note=note))
+                self.tell(Event(kind="progress", stage=stage, key=key, fraction=fraction, note=note))
 
         return progress
 

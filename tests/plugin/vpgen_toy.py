@@ -75,6 +75,10 @@ class Toy:
         self._at_work("background", work)
         return self._picture(request.prompt.background)
 
+    def enlarge(self, request, work):
+        self._at_work("enlarge", work)
+        return request.picture.load()
+
     def matting(self, request, work):
         self._at_work("matting", work)
         return request.picture.load()

@@ -10,6 +10,7 @@ from vpgen.stages import Stage
 BYTES_PER_PIXEL: dict[Stage, Decimal] = {
     "character": Decimal("0.09"),
     "background": Decimal("1.34"),
+    "enlarge": Decimal("1.15"),
     "matting": Decimal("0.26"),
     "composite": Decimal("1.47"),
     "animate": Decimal("0.13"),
@@ -17,7 +18,7 @@ BYTES_PER_PIXEL: dict[Stage, Decimal] = {
     "interpolate": Decimal("0.06"),
     "encode": Decimal("0.005"),
 }
-"""Measured on the demo's clip: bytes stored over the pixels of the result, of all frames of a video."""
+"""Measured on the demo's clip, `enlarge` on four photos: bytes stored over the pixels of the result, of all frames."""
 FINISHED: tuple[Stage, ...] = ("upscale", "interpolate", "encode")
 
 
