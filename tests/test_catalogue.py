@@ -90,7 +90,7 @@ def test_every_shipped_model_is_whole(provider: str, name: str, entry: Model) ->
 
 def test_the_wanted_backends_are_covered() -> None:
     """Pictures, cut-outs, motion, enlarging and frame rate can each be bought somewhere, at a known price."""
-    for stage in ("character", "background", "matting", "animate", "upscale", "interpolate"):
+    for stage in ("character", "background", "enlarge", "matting", "animate", "upscale", "interpolate"):
         priced = [
             name for provider, name, entry in SHIPPED
             if not list(entry.check(stage, seconds=6 if stage == "animate" else None)) and entry.clip_usd()
@@ -166,17 +166,25 @@ def test_a_prompt_that_must_be_there_is_missed_only_when_it_is_known() -> None:
     assert not list(needing.check("animate"))
 
 
+def test_a_prompt_that_is_always_sent_is_not_missed() -> None:
+    """Neutral words of the catalogue's own, under the model's own name for them."""
+    entry = model(prompt_required=True, inputs={"prompt": "text", "image": "image"}, defaults={"text": "a photograph"})
+    assert not list(entry.check("animate", prompt=""))
+
+
 def test_a_picture_that_is_too_large_is_said() -> None:
     """In megapixels, as the vendor says it."""
     cutter = load_catalogue()["stability"].model("remove-background")
-    assert not list(cutter.check("matting", pixels=1920 * 1080))
-    assert list(cutter.check("matting", pixels=3840 * 2160)) == ["takes pictures of up to 4.2 megapixels, not 8.3"]
+    assert not list(cutter.check("matting", picture=(1920, 1080)))
+    assert list(cutter.check("matting", picture=(3840, 2160))) == ["takes pictures of up to 4.2 megapixels, not 8.3"]
 
 
 def test_a_model_that_takes_pictures_is_no_stage_for_videos() -> None:
     """An enlarger of pictures is refused where a video is sent."""
     pictures = load_catalogue()["replicate"].model("nightmareai/real-esrgan")
-    assert list(pictures.check("upscale")) == ["takes no video, which upscale sends"]
+    assert list(pictures.check("upscale")) == ["does enlarge, not upscale"]
+    takes_pictures = model(stages=["upscale"], inputs={"image": "image"})
+    assert list(takes_pictures.check("upscale")) == ["takes no video, which upscale sends"]
 
 
 @pytest.mark.parametrize("territory", ["KR", "kr", "GB", "UK", "EU", "DE", "fr"])
@@ -409,7 +417,7 @@ def buys(tmp_path: Path, stage: str, choice: str) -> Path:
         ("animate", "{backend: runway, model: gen4turbo}", "did you mean 'gen4_turbo'?"),
         ("animate", "{backend: runway, model: gen4_turbo, ratio: '16:9'}", "has no ratio 16:9"),
         ("character", "{backend: replicate, model: tencent/hunyuan-image-3}", "may not be used in KR"),
-        ("upscale", "{backend: replicate, model: nightmareai/real-esrgan}", "takes no video"),
+        ("upscale", "{backend: replicate, model: nightmareai/real-esrgan}", "does enlarge, not upscale"),
     ],
 )
 def test_a_config_that_cannot_work_fails_when_it_is_read(

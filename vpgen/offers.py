@@ -21,7 +21,8 @@ Unit = Literal["image", "second", "frame", "video", "megapixel", "run"]
 Verified = Literal["sdk", "openapi", "documented", "third-party", "uncertain"]
 Word = Literal["prompt", "negative", "image", "video", "seed", "ratio", "seconds", "width", "height", "fps", "scale"]
 _NUMBERS = re.compile(r"([1-9]\d*)[:x]([1-9]\d*)")
-_SENT: Mapping[Stage, Word] = {"matting": "image", "animate": "image", "upscale": "video", "interpolate": "video"}
+_SENT: Mapping[Stage, Word] = {"enlarge": "image", "matting": "image", "animate": "image", "upscale": "video",
+                                "interpolate": "video"}  # fmt: skip
 
 
 class ModelPrice(Value):
@@ -69,6 +70,9 @@ class Model(Value):
     creates_per_minute: Annotated[int, Field(gt=0)] | None = None
     """How often this model may be bought, where it has a limit of its own."""
     max_input_pixels: int | None = None
+    max_input_side: int | None = None
+    max_input_aspect: float | None = None
+    """The longer side over the shorter one."""
     max_input_bytes: int | None = None
     inputs: dict[Word, str] = Field(default_factory=dict)
     """Our word → the model's own field, where models differ (Replicate, fal); a word it lacks is not sent."""
@@ -84,7 +88,7 @@ class Model(Value):
     note: str = ""
 
     def check(self, stage: Stage, *, prompt: str | None = None, seconds: float | None = None, ratio: str | None = None,
-              pixels: int | None = None, territory: str | None = None,
+              picture: tuple[int, int] | None = None, territory: str | None = None,
               today: datetime.date | None = None) -> Iterator[str]:  # fmt: skip
         """Everything that would make a request fail, before anything is spent; what is None is not known yet."""
         if stage not in self.stages:
@@ -99,16 +103,27 @@ class Model(Value):
             yield f"has no ratio {ratio}; it has {', '.join(self.ratios)}"
         if seconds is not None and self.seconds and seconds not in self.seconds:
             yield f"cannot make {seconds:g} s; it makes {_spans(self.seconds)} s"
-        if self.prompt_required and prompt is not None and not prompt.strip():
+        words = self.inputs.get("prompt", "prompt")
+        if self.prompt_required and prompt is not None and not (prompt.strip() or self.defaults.get(words)):
             yield "needs a prompt"
         length = self._length(prompt or "")
         if self.prompt_limit and length > self.prompt_limit:
             unit = "UTF-16 units" if self.prompt_unit == "utf16" else "characters"
             yield f"takes prompts of {self.prompt_limit} {unit}, and this one has {length}"
-        if self.max_input_pixels and pixels and pixels > self.max_input_pixels:
-            yield f"takes pictures of up to {self.max_input_pixels / 1e6:.1f} megapixels, not {pixels / 1e6:.1f}"
+        if picture:
+            yield from self._misfits(*picture)
         if territory and overlap([territory], self.licence.excludes):
             yield f"may not be used in {territory.upper()} ({self.licence.name})"
+
+    def _misfits(self, width: int, height: int) -> Iterator[str]:
+        """Why a picture of that size is not taken."""
+        pixels, longer, aspect = width * height, max(width, height), max(width / height, height / width)
+        if self.max_input_pixels and pixels > self.max_input_pixels:
+            yield f"takes pictures of up to {self.max_input_pixels / 1e6:.1f} megapixels, not {pixels / 1e6:.1f}"
+        if self.max_input_side and longer > self.max_input_side:
+            yield f"takes pictures with sides of up to {self.max_input_side} pixels, not {longer}"
+        if self.max_input_aspect and aspect > self.max_input_aspect:
+            yield f"takes pictures up to {self.max_input_aspect:g} times as long as wide, not {aspect:.1f}"
 
     def _length(self, prompt: str) -> int:
         return len(prompt.encode("utf-16-le", "surrogatepass")) // 2 if self.prompt_unit == "utf16" else len(prompt)

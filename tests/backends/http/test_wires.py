@@ -12,7 +12,13 @@ from vpgen.catalogue import load_catalogue
 from vpgen.stages import Stage
 
 PICTURE, FILM = Media("image", "image/png", b"\x89PNG"), Media("video", "video/mp4", b"\0\0\0\x18ftyp")
-MEDIA: dict[Stage, Media] = {"matting": PICTURE, "animate": PICTURE, "upscale": FILM, "interpolate": FILM}
+MEDIA: dict[Stage, Media] = {
+    "enlarge": PICTURE,
+    "matting": PICTURE,
+    "animate": PICTURE,
+    "upscale": FILM,
+    "interpolate": FILM,
+}
 CHOICES = [
     (provider, name, stage)
     for provider, facts in load_catalogue().items()
@@ -29,7 +35,7 @@ def _ask(provider: str, name: str, stage: Stage, **extra: Any) -> Ask:
         stage,
         name,
         model,
-        prompt="" if stage in {"matting", "upscale", "interpolate"} else "a fox",
+        prompt="" if stage in {"enlarge", "matting", "upscale", "interpolate"} else "a fox",
         seed=2**62 + 1,
         ratio=model.ratios[0] if model.ratios else None,
         size=None if stage in {"matting", "interpolate"} else (1920, 1080),

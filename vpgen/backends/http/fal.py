@@ -93,12 +93,13 @@ class FalWire(Wire):
 
 
 class Fal(Remote):
-    """Pictures, cut-outs, motion and finishing by the models on fal."""
+    """Pictures, their enlarging, cut-outs, motion and finishing by the models on fal."""
 
     name: ClassVar[str] = "fal"
     wire: ClassVar[Wire] = FalWire()
 
     character = background = Remote.make_picture
+    enlarge = Remote.make_larger
     matting = Remote.cut_out
     animate = Remote.make_moving
     upscale = interpolate = Remote.finish

@@ -15,6 +15,8 @@ from vpgen.clip import Still, Video
 from vpgen.errors import InvalidInput
 from vpgen.media.frames import Frames
 
+SENT_ALONG = 5_000_000
+"""Bytes, as Base64: what any provider takes as part of a request."""
 JPEG_QUALITIES = (95, 88, 78)
 SENT_CRF = "12"
 """Of a video that is sent to be enlarged: what is lost here would be enlarged too."""
@@ -46,7 +48,7 @@ def read_video(path: Path, seconds: float | None = None) -> Video:
     )
 
 
-def as_media(still: Still, limit: int = 5_000_000) -> Media:
+def as_media(still: Still, limit: int = SENT_ALONG) -> Media:
     """A still as PNG; as JPEG when that is too large to be sent along. A cut-out keeps its alpha."""
     from vpgen.media.pictures import as_jpeg, as_png
 

@@ -16,7 +16,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar, cast
 from pydantic import Field
 
 from vpgen.backends.http.client import Client, Doubt, verdict
-from vpgen.backends.http.files import as_media, as_mp4, read_cut_out, read_video
+from vpgen.backends.http.files import SENT_ALONG, as_media, as_mp4, read_cut_out, read_video
 from vpgen.backends.http.network import no_key
 from vpgen.backends.http.wire import Ask, Handle, Media, Report, Wire
 from vpgen.catalogue import Model, Provider, closest_ratio, load_catalogue, nearest_seconds, sku
@@ -28,6 +28,7 @@ from vpgen.stages import (
     AnimateRequest,
     BackgroundRequest,
     CharacterRequest,
+    EnlargeRequest,
     InterpolateRequest,
     MattingRequest,
     Readiness,
@@ -121,37 +122,41 @@ class Remote:
     def estimate(self, request: Request) -> Usage:
         """Raises InvalidInput for a request that the model cannot take: before anything is reserved."""
         ask = self._ask(request)
-        problems = list(
-            ask.model.check(
-                ask.stage,
-                prompt=ask.prompt,
-                ratio=ask.ratio,
-                seconds=ask.seconds,
-                territory=Settings().territory,
-            )
+        problems = ask.model.check(
+            ask.stage, prompt=ask.prompt, ratio=ask.ratio, seconds=ask.seconds, territory=Settings().territory
         )
-        if problems:
-            raise InvalidInput(
-                f"{self.params.model} {'; '.join(problems)}",
-                backend=self.name,
-                remedy="Shorten the prompt, or choose another model: `vpgen catalogue`",
-            )
+        self._stop_at(problems, "Shorten the prompt, or choose another model: `vpgen catalogue`")
         return self._usage(ask)
 
     async def make_picture(self, request: CharacterRequest | BackgroundRequest, work: Work) -> Still:
         from vpgen.media.pictures import covering, read_picture
 
         still = await self._run(self._ask(request), work, read_picture)
-        if isinstance(request, BackgroundRequest):
+        if isinstance(request, BackgroundRequest) and not request.as_made:
             return cast("Still", await work.in_thread(covering, still, request.size))
         return still
+
+    async def make_larger(self, request: EnlargeRequest, work: Work) -> Still:
+        """Nothing is bought for a picture that is large enough. Raises InvalidInput for one the model does not take."""
+        from vpgen.media.enlarge import colours, settled, wanted
+        from vpgen.media.pictures import read_picture
+
+        still = await work.in_thread(request.picture.load)
+        if wanted(still, request) is None:
+            if work.paid:
+                work.paid.outcome = "never"
+            return cast("Still", await work.in_thread(settled, still, still.rgb, request))
+        media = await work.in_thread(lambda: self._picture("enlarge", Still(rgb=colours(still, request))))
+        return await self._run(
+            self._ask(request, media), work, lambda path: settled(still, read_picture(path).rgb, request)
+        )
 
     async def cut_out(self, request: MattingRequest, work: Work) -> Still:
         still = await work.in_thread(request.picture.load)
         if still.alpha is not None and work.paid:
             work.paid.outcome = "never"  # it comes cut out: there is nothing to buy
             return cast("Still", still)
-        media = await work.in_thread(as_media, still)
+        media = await work.in_thread(self._picture, "matting", still)
         return await self._run(self._ask(request, media), work, read_cut_out)
 
     async def make_moving(self, request: AnimateRequest, work: Work) -> Video:
@@ -187,6 +192,9 @@ class Remote:
                 "seconds": self._seconds(model, request.spec.seconds),
                 "fps": request.spec.fps,
             }
+        elif isinstance(request, EnlargeRequest):
+            words = request.prompt if model.prompt_required else ""
+            asked = {"stage": "enlarge", "prompt": words, "size": request.size}
         elif isinstance(request, MattingRequest):
             asked = {"stage": "matting"}
         elif isinstance(request, UpscaleRequest):
@@ -201,6 +209,20 @@ class Remote:
             return nearest_seconds(model, wanted)
         except InvalidInput as error:
             raise InvalidInput(f"{self.params.model} {error.message}", backend=self.name, remedy=error.remedy) from None
+
+    def _picture(self, stage: Stage, still: Still) -> Media:
+        """A picture to be sent, without loss where the model takes that many bytes. Raises InvalidInput."""
+        model = _provider(self.name).model(self.params.model)
+        self._stop_at(
+            model.check(stage, picture=still.size),
+            f"Give another picture, or choose another model: `vpgen catalogue --stage {stage}`, or a local one",
+        )
+        return as_media(still, model.max_input_bytes or SENT_ALONG)
+
+    def _stop_at(self, problems: Iterator[str], remedy: str) -> None:
+        """Raise InvalidInput with all of them, if there are any."""
+        if said := "; ".join(problems):
+            raise InvalidInput(f"{self.params.model} {said}", backend=self.name, remedy=remedy)
 
     def _usage(self, ask: Ask) -> Usage:
         """How much of the model it takes, in the unit its price is quoted in."""

@@ -125,12 +125,13 @@ class ReplicateWire(Wire):
 
 
 class Replicate(Remote):
-    """Pictures, cut-outs, motion and upscaling by the models on Replicate."""
+    """Pictures, their enlarging, cut-outs, motion and finishing by the models on Replicate."""
 
     name: ClassVar[str] = "replicate"
     wire: ClassVar[Wire] = ReplicateWire()
 
     character = background = Remote.make_picture
+    enlarge = Remote.make_larger
     matting = Remote.cut_out
     animate = Remote.make_moving
     upscale = interpolate = Remote.finish

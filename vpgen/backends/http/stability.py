@@ -1,4 +1,4 @@
-"""Stability AI: core, ultra and sd3.5 pictures, and background removal (REST API v2beta).
+"""Stability AI: core, ultra and sd3.5 pictures, background removal, and enlarging (REST API v2beta).
 
 Most of its endpoints answer with the picture itself. It keeps no record of requests that one can ask for: when
 such an answer is lost, the picture is lost.
@@ -35,6 +35,8 @@ class StabilityWire(Wire):
                 fields["negative_prompt"] = ask.negative
             if ask.ratio:
                 fields["aspect_ratio"] = ask.ratio
+        elif ask.prompt:
+            fields["prompt"] = ask.prompt
         files: dict[str, tuple[str | None, bytes, str | None]] = {
             name: (None, str(value).encode(), None) for name, value in ask.body(fields).items()
         }
@@ -74,10 +76,11 @@ class StabilityWire(Wire):
 
 
 class Stability(Remote):
-    """Pictures and background removal by Stability AI."""
+    """Pictures, background removal and enlarging by Stability AI."""
 
     name: ClassVar[str] = "stability"
     wire: ClassVar[Wire] = StabilityWire()
 
     character = background = Remote.make_picture
+    enlarge = Remote.make_larger
     matting = Remote.cut_out

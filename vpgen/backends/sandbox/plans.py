@@ -26,6 +26,8 @@ FIELDS: dict[Word, tuple[str, ...]] = {
     "scale": ("upscale_factor", "scale_factor", "scale"),
 }
 """Our word → what models call it, after the name that the catalogue gives."""
+CHANGES = {"enlarge", "matting"}
+"""Stages that are given a picture and give it back changed."""
 
 
 class Plan:
@@ -53,15 +55,15 @@ class Plan:
         video, image = self._first("video"), self._first("image")
         wants_video = bool(self._stages & {"upscale", "interpolate"}) and image is None
         reference = video if wants_video else image
-        if reference is None and (wants_video or "matting" in self._stages or not self.prompt):
-            name = "video" if wants_video else "image" if "matting" in self._stages else "prompt"
+        if reference is None and (wants_video or self._stages & CHANGES or not self.prompt):
+            name = "video" if wants_video else "image" if self._stages & CHANGES else "prompt"
             raise Problem("invalid", issues=(f"input: {name} is required",))
         if reference is None:
             return self._made(None, None)
         source, facts = await vendor.facts(reference)
         if source is None or facts is None or facts.kind != ("video" if wants_video else "image"):
             return None
-        if self._stages & {"upscale", "interpolate", "matting"}:
+        if self._stages & {"upscale", "interpolate", *CHANGES}:
             return self._changed(source, facts)
         return self._made(source, facts)
 

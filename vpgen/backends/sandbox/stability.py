@@ -63,6 +63,8 @@ class Service:
     formats: tuple[Format, ...] = ("png", "jpeg", "webp")
     sides: tuple[int, int] = (64, 16_384)
     pixels: tuple[int, int] = (4_096, 9_437_184)
+    aspect: float | None = None
+    """The longer side over the shorter one, at most."""
     later: bool = False
     """Answers with an id at once, and with the result when asked again."""
 
@@ -75,7 +77,7 @@ SERVICES = {
         Service("generate/sd3", prompt=True, formats=("png", "jpeg")),
         Service("edit/remove-background", image=True, formats=("png", "webp"), pixels=(4_096, 4_194_304)),
         Service("upscale/fast", image=True, sides=(32, 1_536), pixels=(1_024, 1_048_576)),
-        Service("upscale/conservative", prompt=True, image=True),
+        Service("upscale/conservative", prompt=True, image=True, aspect=2.5),
         Service("upscale/creative", prompt=True, image=True, pixels=(4_096, 1_048_576), later=True),
     )
 }
@@ -238,6 +240,8 @@ def _picture_issues(service: Service, facts: Facts | None) -> list[str]:
         issues.append(f"image: each side must have from {low} to {high} pixels")
     if not least <= facts.size[0] * facts.size[1] <= most:
         issues.append(f"image: must have from {least} to {most} pixels")
+    if service.aspect and max(facts.size) > service.aspect * min(facts.size):
+        issues.append(f"image: the aspect ratio must be between 1:{service.aspect} and {service.aspect}:1")
     return issues
 
 
