@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vpgen import __version__
-from vpgen.cli import catalogue, doctor, journal, project, sandbox
+from vpgen.cli import catalogue, doctor, journal, project, rate, sandbox
 from vpgen.cli.common import Json, Out, console, fail, report, settings_output
 from vpgen.errors import VpgenError
 
@@ -38,6 +38,8 @@ app.command()(journal.cost)
 app.command()(catalogue.catalogue)
 app.command()(sandbox.sandbox)
 app.command()(doctor.doctor)
+app.command()(rate.rate)
+app.command()(rate.votes)
 
 
 def _version(asked: bool) -> None:

@@ -194,7 +194,7 @@ def _drawn(
     counts: NDArray[np.float64],
     resamples: int,
 ) -> NDArray[np.float64]:
-    """Counts of each outcome as the model might have brought them: as many votes on each two variants, as likely tied."""
+    """Counts of each outcome as the model might have brought them: as many votes on each two, as likely tied."""
     drawn = np.zeros((resamples, len(outcomes)))
     for at in range(0, len(outcomes), 3):  # neither, first, second
         total = int(counts[at : at + 3].sum())
