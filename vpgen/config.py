@@ -41,6 +41,8 @@ PREVIEW_STAGES: tuple[Stage, ...] = (
     "score",
 )
 ASPECT_TOLERANCE = 0.02
+NOT_PIPELINES = ("gate", "prices")
+"""What else lies in configs/."""
 FINISHING_STAGES: tuple[Stage, ...] = ("upscale", "interpolate", "encode", "score")
 
 
@@ -192,7 +194,7 @@ class _Source:
 
 def shipped() -> list[str]:
     """Names of the pipeline configs that come with vpgen."""
-    return sorted(path.stem for path in folder("configs").glob("*.yaml") if path.stem != "prices")
+    return sorted(path.stem for path in folder("configs").glob("*.yaml") if path.stem not in NOT_PIPELINES)
 
 
 def load_config(name: str | Path) -> PipelineConfig:

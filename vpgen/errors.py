@@ -9,6 +9,7 @@ VpgenError
 ├── NotFound              no clip, project, object or backend of that name
 ├── IllegalMove           a project's life does not allow this step; names the steps it allows
 ├── Conflict              another process moved the same thing first
+├── GateFailed            a config has not proven what a champion must; carries the whole gate
 ├── MissingDependency     an optional extra is not installed; names the exact command
 ├── StoreError            the artifact store or database cannot be read or written
 │   └── Corrupted         stored bytes are not what was written
@@ -136,6 +137,14 @@ class Conflict(VpgenError):
     """Someone else changed the same thing first; look again, then decide."""
 
     exit_code = 5
+
+
+class GateFailed(VpgenError):
+    """A promotion was refused, and nothing was changed. `clauses` says which passed and which failed, with evidence."""
+
+    def __init__(self, message: str, *, clauses: Sequence[Any], remedy: str | None = None) -> None:
+        super().__init__(message, remedy=remedy)
+        self.clauses = tuple(clauses)
 
 
 class MissingDependency(VpgenError, ImportError):

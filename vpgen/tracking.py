@@ -97,26 +97,26 @@ def _waiting(runtime: Runtime) -> int:
 def _deliver_all(runtime: Runtime, delivered: list[str], problems: list[str]) -> None:
     try:
         with runtime.store.lock("mlflow-reports", timeout=1.0):
-            client = _client(runtime)
+            client = mlflow_client(runtime)
             with runtime.database.read() as session:
                 items = list(
                     session.scalars(sa.select(OutboxItem).where(OutboxItem.kind == REPORT).order_by(OutboxItem.id))
                 )
-            experiment = _experiment(client, runtime)
+            experiment = experiment_id(client, runtime)
             for item in items:
                 try:
                     _deliver(client, experiment, runtime, item)
                 except Exception as error:  # decided by _only_this_one
                     if not _only_this_one(error):
                         raise
-                    problems.append(_told(error, runtime))
+                    problems.append(one_line(error, runtime))
                     _postpone(runtime, problems[-1], item.id)
                     continue
                 with runtime.database.write() as session:
                     session.execute(sa.delete(OutboxItem).where(OutboxItem.id == item.id))
                 delivered.append(str(item.payload["clip_id"]))
     except Exception as error:  # noqa: BLE001  # whatever MLflow does, it must not fail a clip; it is told to the user
-        problems.append(_told(error, runtime))
+        problems.append(one_line(error, runtime))
         _postpone(runtime, problems[-1])
 
 
@@ -129,7 +129,7 @@ def _only_this_one(error: Exception) -> bool:
     return isinstance(error, VpgenError)
 
 
-def _told(error: Exception, runtime: Runtime) -> str:
+def one_line(error: Exception, runtime: Runtime) -> str:
     """The error in one line; MLflow's name the URI, which may hold a password."""
     text = f"{type(error).__name__}: {error}".partition("\n")[0]
     request, failed, why = text.partition(" failed with exception ")
@@ -147,7 +147,8 @@ def _postpone(runtime: Runtime, reason: str, item_id: int | None = None) -> None
             item.next_try = now() + _BACKOFF * 2 ** min(item.attempts, 10)
 
 
-def _client(runtime: Runtime) -> MlflowClient:
+def mlflow_client(runtime: Runtime) -> MlflowClient:
+    """MLflow's client for where the settings say. Raises VpgenError when MLflow is not installed."""
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     try:
@@ -159,15 +160,16 @@ def _client(runtime: Runtime) -> MlflowClient:
     return MlflowClient(tracking_uri=runtime.settings.resolved_tracking)
 
 
-def _experiment(client: MlflowClient, runtime: Runtime) -> str:
-    found = client.get_experiment_by_name(EXPERIMENT)
+def experiment_id(client: MlflowClient, runtime: Runtime, name: str = EXPERIMENT) -> str:
+    """The id of the MLflow experiment of that name, which opens on its runs; it is made when there is none."""
+    found = client.get_experiment_by_name(name)
     if found is not None:
         if _VIEW not in found.tags:
             client.set_experiment_tag(found.experiment_id, _VIEW, _VIEW_RUNS)
         return str(found.experiment_id)
     local = runtime.settings.tracking_uri is None
     folder = (runtime.settings.home / "mlartifacts").absolute().as_uri() if local else None
-    return str(client.create_experiment(EXPERIMENT, artifact_location=folder, tags={_VIEW: _VIEW_RUNS}))
+    return str(client.create_experiment(name, artifact_location=folder, tags={_VIEW: _VIEW_RUNS}))
 
 
 def _deliver(client: MlflowClient, experiment: str, runtime: Runtime, item: OutboxItem) -> None:
