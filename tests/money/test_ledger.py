@@ -83,6 +83,16 @@ def test_waste_is_overhead_and_a_figure_of_its_own(runtime: Runtime) -> None:
     assert {line.category: line.usd for line in cost.lines}["overhead"] == 1000 * CPU
 
 
+def test_settling_a_purchase_twice_books_it_once(runtime: Runtime) -> None:
+    """A database that dies while it commits may have committed: who settles again then changes nothing."""
+    ledger = _ledger(runtime)
+    held = ledger.reserve("encode", "shop", "k1", {"cpu_second": Decimal(1)}, model="m")
+    assert ledger.reserve("encode", "shop", "k1", {"cpu_second": Decimal(1)}, model="m").rows == held.rows
+    for _ in range(2):
+        spent = ledger.settle(held, {"cpu_second": Decimal(2), "egress_gb": Decimal(1)}, outcome="succeeded")
+        assert spent == ledger.cost().total == 2 * CPU + Decimal("0.09")
+
+
 def test_the_reservation_of_a_dead_process_becomes_waste(runtime: Runtime) -> None:
     """When the same step is reserved again, what was left open by a killed process is closed at its estimate."""
     ledger = _ledger(runtime)

@@ -151,25 +151,27 @@ class Ledger:
         """Book what was really used; returns USD, None when a price is unknown (the quantity is kept).
 
         `billed` is what a provider says it charged, by SKU: it beats the price book. `outcome` closes the journal's
-        row of a paid call.
+        row of a paid call, which may be settled again: a database that died while it committed may have done it.
         """
         total: Decimal | None = ZERO
         billed = billed or {}
+        remote_id = reservation.remote.id if reservation.remote else None
         with self.database.write() as session:
+            rows = _rows(session, remote_id) if remote_id else reservation.rows
             for sku in {**reservation.rows, **usage, **billed}:
                 quantity = usage.get(sku, ZERO)
                 usd = billed[sku] if sku in billed else self._usd(sku, quantity, allowed=True)
                 total = None if total is None or usd is None else total + usd
-                row = session.get(Charge, reservation.rows[sku]) if sku in reservation.rows else None
+                row = session.get(Charge, rows[sku]) if sku in rows else None
                 if row is None:
                     row = Charge(**self._charge(reservation.stage, reservation.backend, reservation.key, sku))
-                    row.estimate_usd = ZERO
+                    row.estimate_usd, row.remote_id = ZERO, remote_id
                     session.add(row)
                 row.quantity, row.usd, row.waste, row.reason, row.at = quantity, usd, waste, reason or None, now()
                 if waste:
                     row.category = "overhead"
-            if reservation.remote and outcome:
-                remote = session.get_one(RemoteJob, reservation.remote.id)
+            if remote_id and outcome:
+                remote = session.get_one(RemoteJob, remote_id)
                 remote.state, remote.outcome, remote.ended = "closed", outcome, now()
                 remote.error = reason or remote.error
         return total
@@ -292,6 +294,10 @@ def _left_open(session: Session, stage: str, backend: str, key: str) -> Reservat
     remote = session.scalar(sa.select(RemoteJob).where(RemoteJob.step_key == key, RemoteJob.state != "closed"))
     if remote is None:
         return None
-    rows = session.execute(sa.select(Charge.sku, Charge.id).where(Charge.remote_id == remote.id)).tuples()
     remote.worker = worker_name()
-    return Reservation(stage, backend, key, dict(rows.all()), remote)
+    return Reservation(stage, backend, key, _rows(session, remote.id), remote)
+
+
+def _rows(session: Session, remote_id: int) -> dict[str, int]:
+    """The charges of a paid call: row ids by SKU."""
+    return dict(session.execute(sa.select(Charge.sku, Charge.id).where(Charge.remote_id == remote_id)).tuples().all())
