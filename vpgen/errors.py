@@ -10,6 +10,7 @@ VpgenError
 ├── IllegalMove           a project's life does not allow this step; names the steps it allows
 ├── Conflict              another process moved the same thing first
 ├── GateFailed            a config has not proven what a champion must; carries the whole gate
+├── Paused                production is switched off; says by whom and why
 ├── MissingDependency     an optional extra is not installed; names the exact command
 ├── StoreError            the artifact store or database cannot be read or written
 │   └── Corrupted         stored bytes are not what was written
@@ -145,6 +146,12 @@ class GateFailed(VpgenError):
     def __init__(self, message: str, *, clauses: Sequence[Any], remedy: str | None = None) -> None:
         super().__init__(message, remedy=remedy)
         self.clauses = tuple(clauses)
+
+
+class Paused(VpgenError):
+    """Somebody switched production off: no new clip begins until `vpgen resume`."""
+
+    exit_code = 8
 
 
 class MissingDependency(VpgenError, ImportError):

@@ -307,7 +307,7 @@ def _event(
 ) -> ProjectEvent:
     return ProjectEvent(
         project_id=project.id,
-        actor=_actor(),
+        actor=actor(),
         move=move,
         from_state=before,
         to_state=project.state,
@@ -316,7 +316,8 @@ def _event(
     )
 
 
-def _actor() -> str:
+def actor() -> str:
+    """Who is at work here: user@machine."""
     try:
         user = getpass.getuser()
     except (OSError, KeyError):  # no such user in the password file, as in some containers

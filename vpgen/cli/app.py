@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vpgen import __version__
-from vpgen.cli import catalogue, doctor, journal, project, rate, sandbox
+from vpgen.cli import catalogue, doctor, journal, production, project, rate, sandbox
 from vpgen.cli.common import Json, Out, console, fail, report, settings_output
 from vpgen.errors import VpgenError
 
@@ -38,6 +38,7 @@ app.command()(journal.cost)
 app.command()(catalogue.catalogue)
 app.command()(sandbox.sandbox)
 app.command()(doctor.doctor)
+app.command()(production.pause)
 app.command()(rate.rate)
 app.command()(rate.votes)
 
@@ -111,9 +112,19 @@ def make(
 
 
 @app.command()
-def resume(clip: ClipId, out: Out = None, as_json: Json = False) -> None:
-    """Take up a clip that was stopped, killed or failed: what is finished is kept, jobs at providers are picked up."""
-    _render("resume", clip, {"out": out}, as_json=as_json, flow=False)
+def resume(
+    clip: Annotated[str | None, typer.Argument(help="A clip's id; without one, production goes on (`pause`)")] = None,
+    out: Out = None,
+    as_json: Json = False,
+) -> None:
+    """Take up a clip that was stopped, killed or failed: what is finished is kept, jobs at providers are picked up.
+
+    Without a clip: switch production on again after `vpgen pause`.
+    """
+    if clip is None:
+        production.go_on(as_json=as_json)
+    else:
+        _render("resume", clip, {"out": out}, as_json=as_json, flow=False)
 
 
 @app.command()

@@ -94,6 +94,18 @@ def _services() -> Iterator[Finding]:
         return opened.address
 
     yield _try("database", "", database)
+
+    def production() -> str:
+        from vpgen import switch
+        from vpgen.store.database import open_database
+
+        opened = open_database(settings.resolved_database)
+        try:
+            return str(switch.position(opened))
+        finally:
+            opened.close()
+
+    yield _try("production", "", production)
     if not settings.tracking:
         yield Finding(what="MLflow (optional)", ready=True, note="switched off by VPGEN_TRACKING")
     else:
