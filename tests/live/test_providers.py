@@ -15,7 +15,7 @@ from shop import Shop
 
 from vpgen.catalogue import load_catalogue
 from vpgen.clip import ClipSpec, Prompt, Still, Video
-from vpgen.stages import AnimateRequest, BackgroundRequest, Ref
+from vpgen.stages import AnimateRequest, BackgroundRequest, EnlargeRequest, Ref
 
 PROMPT = Prompt(character="a fox", background="a quiet beach at dusk, flat illustration", motion="slow push in")
 STILL = Still(rgb=np.random.default_rng(0).integers(60, 200, (720, 1280, 3), np.uint8))
@@ -46,6 +46,16 @@ def test_a_picture_is_bought(model: str, tmp_path: Path, monkeypatch: pytest.Mon
     assert still.size == (320, 180)
     assert 0 < shop.books() <= PICTURES[model]
     assert shop.journal() == [("closed", "succeeded")]
+
+
+@pytest.mark.live
+def test_a_picture_is_enlarged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stability fast, four times as wide and high: 0.02 USD."""
+    _key_or_skip("stability", monkeypatch)
+    shop = Shop(tmp_path, enlarge="stability/fast")
+    still: Still = shop.buy("enlarge", EnlargeRequest(Ref("live", lambda: STILL), (2560, 1440), cover=True))
+    assert still.size == (2560, 1440)
+    assert 0 < shop.books() <= Decimal("0.02")
 
 
 @pytest.mark.live

@@ -59,7 +59,9 @@ def catalogue(
             screen.print()
     usable = [(name, key, model) for name, _, models in shown for key, model in models.items() if not _retired(model)]
     if usable:
-        name, key, model = min(usable, key=lambda one: ("animate" not in one[2].stages, one[2].verified != "sdk"))
+        name, key, model = min(
+            usable, key=lambda one: ("animate" not in one[2].stages, not one[2].price, one[2].verified != "sdk")
+        )
         screen.print(
             f"Use one in a config:  {stage or model.stages[0]}: {{backend: {name}, model: {key}}}\n"
             f"A clip has {CLIP_SECONDS:g} s, stills 1920x1080, video 24 fps. Models of unknown price are refused "

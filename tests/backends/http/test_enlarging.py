@@ -67,6 +67,15 @@ def test_what_is_in_the_picture_is_said_where_the_model_asks(model: str, prompt:
     assert backend.estimate(larger(prompt=prompt)) == {f"stability/{model}": 1}
 
 
+def test_another_vendor_does_it_as_well(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Real-ESRGAN on Replicate, by its version; nobody quotes its price, so the config must allow that."""
+    shop = Shop(tmp_path, enlarge="replicate/nightmareai/real-esrgan")
+    shop.file.write_text("budget: {clip: 2.0, unknown_prices: allow}\n" + shop.file.read_text())
+    assert shop.buy("enlarge", larger(cover=True)).size == (640, 360)
+    assert shop.journal() == [("closed", "succeeded")]
+    assert len(sandbox.bill()["jobs"]) == 1
+
+
 def test_what_is_large_enough_is_not_bought(sandbox: Sandbox, tmp_path: Path) -> None:
     """Nothing is sent, nothing held; a place is still cropped to the size."""
     shop = Shop(tmp_path, enlarge="stability/fast")

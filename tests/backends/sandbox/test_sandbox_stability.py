@@ -143,7 +143,7 @@ def test_what_the_vendor_refuses(ask: Ask, path: str, fields: dict[str, Any], co
 
 
 def test_pictures_have_limits(ask: Ask) -> None:
-    """A side too short, too many pixels, more than 10 MiB."""
+    """A side too short, too many pixels, too long a strip, more than 10 MiB."""
 
     def png(width: int, height: int) -> bytes:
         buffer = io.BytesIO()
@@ -153,6 +153,8 @@ def test_pictures_have_limits(ask: Ask) -> None:
     path = f"{MADE}/edit/remove-background"
     assert "each side" in error(ask("POST", path, files=form(image=png(63, 100))))[2][0]
     assert "pixels" in error(ask("POST", path, files=form(image=png(2100, 2000))))[2][0]
+    strip = form(image=png(300, 100), prompt="a strip")
+    assert "aspect ratio" in error(ask("POST", f"{MADE}/upscale/conservative", files=strip))[2][0]
     assert error(ask("POST", path, files=form(image=bytes(11 * 2**20))))[:2] == (413, "payload_too_large")
 
 
