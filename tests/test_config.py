@@ -7,7 +7,7 @@ from toy_config import write_toy_config
 
 from vpgen.config import load_config, shipped
 from vpgen.errors import ConfigError, NotFound
-from vpgen.settings import Settings
+from vpgen.settings import Settings, current
 
 
 @pytest.fixture
@@ -178,3 +178,16 @@ def test_a_home_with_a_tilde_is_the_users(monkeypatch: pytest.MonkeyPatch) -> No
     """As a shell would have it."""
     monkeypatch.setenv("VPGEN_HOME", "~/somewhere")
     assert Settings().home == Path.home() / "somewhere"
+
+
+def test_settings_are_read_again_when_they_change_and_not_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same object as long as neither the environment nor the folder's .env says something else."""
+    monkeypatch.chdir(tmp_path)
+    first = current()
+    assert current() is first
+    monkeypatch.setenv("VPGEN_TERRITORY", "KR")
+    assert current().territory == "KR"
+    Path(".env").write_text("VPGEN_DAY_BUDGET=3")
+    assert (current().day_budget, current() is current()) == (3, True)

@@ -1,5 +1,7 @@
 """What is sent to a provider: the same picture, whoever reads it, and as small as it has to be."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -19,34 +21,34 @@ def _colours() -> np.ndarray:
 
 
 @pytest.mark.parametrize("cut_out", [False, True])
-def test_a_picture_arrives_as_it_was(*, cut_out: bool) -> None:
-    """Pillow reads from the PNG what we had, to the bit: red is red, and the alpha is where it was."""
+def test_a_picture_arrives_as_it_was(tmp_path: Path, *, cut_out: bool) -> None:
+    """Pillow reads from the PNG what we had, to the bit, out of a file: nothing waits in memory."""
     alpha = RNG.integers(1, 255, SIZE, np.uint8) if cut_out else None
-    media = as_media(Still(rgb=_colours(), alpha=alpha))
-    assert (media.kind, media.mime) == ("image", "image/png")
+    media = as_media(Still(rgb=_colours(), alpha=alpha), tmp_path / "sent")
+    assert (media.kind, media.mime, media.data) == ("image", "image/png", tmp_path / "sent")
     read = read_picture(media.read())
     assert np.array_equal(read.rgb, _colours())
     assert (read.alpha is None) if alpha is None else np.array_equal(read.alpha, alpha)
 
 
-def test_a_picture_too_large_to_be_sent_along_becomes_a_jpeg() -> None:
+def test_a_picture_too_large_to_be_sent_along_becomes_a_jpeg(tmp_path: Path) -> None:
     """Of the best quality that fits; red is still red."""
     noise = RNG.integers(0, 12, (*SIZE, 3), np.uint8)
     still = Still(rgb=_colours() - np.minimum(noise, _colours()))
-    whole = as_media(still)
-    media = as_media(still, limit=whole.size)
+    whole = as_media(still, tmp_path / "whole")
+    media = as_media(still, tmp_path / "sent", limit=whole.size)
     assert (whole.mime, media.mime) == ("image/png", "image/jpeg")
     assert media.size < whole.size
     assert np.abs(read_picture(media.read()).rgb.astype(int) - still.rgb).mean() < 8
 
 
-def test_a_cut_out_stays_one_whatever_its_size() -> None:
+def test_a_cut_out_stays_one_whatever_its_size(tmp_path: Path) -> None:
     """A JPEG has no alpha: the provider says itself when a PNG is too large."""
     still = Still(rgb=_colours(), alpha=np.full(SIZE, 100, np.uint8))
-    assert as_media(still, limit=10).mime == "image/png"
+    assert as_media(still, tmp_path / "sent", limit=10).mime == "image/png"
 
 
-def test_opencv_reads_the_same() -> None:
+def test_opencv_reads_the_same(tmp_path: Path) -> None:
     """A second decoder, whose order of channels is the other one."""
-    raw = np.frombuffer(as_media(Still(rgb=_colours())).read(), np.uint8)
+    raw = np.frombuffer(as_media(Still(rgb=_colours()), tmp_path / "sent").read(), np.uint8)
     assert np.array_equal(cv2.imdecode(raw, cv2.IMREAD_COLOR)[..., ::-1], _colours())

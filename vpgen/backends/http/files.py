@@ -48,18 +48,22 @@ def read_video(path: Path, seconds: float | None = None) -> Video:
     )
 
 
-def as_media(still: Still, limit: int = SENT_ALONG) -> Media:
-    """A still as PNG; as JPEG when that is too large to be sent along. A cut-out keeps its alpha."""
+def as_media(still: Still, path: Path, limit: int = SENT_ALONG) -> Media:
+    """A still as PNG; as JPEG when that is too large to be sent along. A cut-out keeps its alpha.
+
+    It lies in a file, so that a hundred clips that wait for their jobs do not hold a hundred pictures in memory.
+    """
     from vpgen.media.pictures import as_jpeg, as_png
 
-    data = as_png(np.dstack([still.rgb, still.alpha]) if still.alpha is not None else still.rgb)
-    if len(data) * 4 // 3 < limit or still.alpha is not None:
-        return Media("image", "image/png", data)
-    for quality in JPEG_QUALITIES:
-        data = as_jpeg(still.rgb, quality)
-        if len(data) * 4 // 3 < limit:
-            break
-    return Media("image", "image/jpeg", data)
+    data, mime = as_png(np.dstack([still.rgb, still.alpha]) if still.alpha is not None else still.rgb), "image/png"
+    if len(data) * 4 // 3 >= limit and still.alpha is None:
+        mime = "image/jpeg"
+        for quality in JPEG_QUALITIES:
+            data = as_jpeg(still.rgb, quality)
+            if len(data) * 4 // 3 < limit:
+                break
+    path.write_bytes(data)
+    return Media("image", mime, path)
 
 
 def as_mp4(load: Callable[[], Video | Frames], path: Path) -> Media:

@@ -23,7 +23,7 @@ from vpgen.catalogue import Model, Provider, closest_ratio, load_catalogue, near
 from vpgen.clip import Still, Value, Video
 from vpgen.errors import BadOutput, InvalidInput, JobFailed, MissingDependency, NotFound, UnknownOutcome, VpgenError
 from vpgen.faults import point
-from vpgen.settings import Settings
+from vpgen.settings import current
 from vpgen.stages import (
     AnimateRequest,
     BackgroundRequest,
@@ -86,7 +86,7 @@ class Remote:
 
     @classmethod
     def readiness(cls) -> Readiness:
-        settings = Settings()
+        settings = current()
         try:
             provider = _provider(cls.name)
         except NotFound as error:
@@ -116,14 +116,14 @@ class Remote:
         rate = preview.get("fps", 12) if isinstance(preview, Mapping) else 12
         if stage == "animate" and model.fps and isinstance(rate, int) and rate > 0 and model.fps % rate:
             yield f"{params.model} makes {model.fps} fps, of which a preview at {rate} fps is no whole part"
-        for problem in model.check(stage, ratio=params.ratio, seconds=seconds, territory=Settings().territory):
+        for problem in model.check(stage, ratio=params.ratio, seconds=seconds, territory=current().territory):
             yield f"{params.model} {problem}"
 
     def estimate(self, request: Request) -> Usage:
         """Raises InvalidInput for a request that the model cannot take: before anything is reserved."""
         ask = self._ask(request)
         problems = ask.model.check(
-            ask.stage, prompt=ask.prompt, ratio=ask.ratio, seconds=ask.seconds, territory=Settings().territory
+            ask.stage, prompt=ask.prompt, ratio=ask.ratio, seconds=ask.seconds, territory=current().territory
         )
         self._stop_at(problems, "Shorten the prompt, or choose another model: `vpgen catalogue`")
         return self._usage(ask)
@@ -146,7 +146,7 @@ class Remote:
             if work.paid:
                 work.paid.outcome = "never"
             return cast("Still", await work.in_thread(settled, still, still.rgb, request))
-        media = await work.in_thread(lambda: self._picture("enlarge", Still(rgb=colours(still, request))))
+        media = await work.in_thread(lambda: self._picture("enlarge", Still(rgb=colours(still, request)), work))
         return await self._run(
             self._ask(request, media), work, lambda path: settled(still, read_picture(path).rgb, request)
         )
@@ -156,11 +156,11 @@ class Remote:
         if still.alpha is not None and work.paid:
             work.paid.outcome = "never"  # it comes cut out: there is nothing to buy
             return cast("Still", still)
-        media = await work.in_thread(self._picture, "matting", still)
+        media = await work.in_thread(self._picture, "matting", still, work)
         return await self._run(self._ask(request, media), work, read_cut_out)
 
     async def make_moving(self, request: AnimateRequest, work: Work) -> Video:
-        media = await work.in_thread(lambda: as_media(request.still.load()))
+        media = await work.in_thread(lambda: as_media(request.still.load(), work.dir / "sent"))
         read = partial(read_video, seconds=request.spec.seconds)
         return await self._run(self._ask(request, media), work, read)
 
@@ -210,14 +210,14 @@ class Remote:
         except InvalidInput as error:
             raise InvalidInput(f"{self.params.model} {error.message}", backend=self.name, remedy=error.remedy) from None
 
-    def _picture(self, stage: Stage, still: Still) -> Media:
+    def _picture(self, stage: Stage, still: Still, work: Work) -> Media:
         """A picture to be sent, without loss where the model takes that many bytes. Raises InvalidInput."""
         model = _provider(self.name).model(self.params.model)
         self._stop_at(
             model.check(stage, picture=still.size),
             f"Give another picture, or choose another model: `vpgen catalogue --stage {stage}`, or a local one",
         )
-        return as_media(still, model.max_input_bytes or SENT_ALONG)
+        return as_media(still, work.dir / "sent", model.max_input_bytes or SENT_ALONG)
 
     def _stop_at(self, problems: Iterator[str], remedy: str) -> None:
         """Raise InvalidInput with all of them, if there are any."""
@@ -361,7 +361,7 @@ class Remote:
 
 def _provider(name: str) -> Provider:
     """The catalogue's entry of a provider. Raises NotFound."""
-    catalogue = load_catalogue(Settings().catalogue)
+    catalogue = load_catalogue(current().catalogue)
     if name not in catalogue:
         raise NotFound(f"the catalogue has no provider {name!r}", remedy="Reinstall vpgen, or see VPGEN_CATALOGUE")
     return catalogue[name]
