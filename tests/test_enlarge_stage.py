@@ -18,7 +18,7 @@ from vpgen.events import Event
 from vpgen.runtime import Runtime
 from vpgen.stages import BackgroundRequest
 from vpgen.step import step_key
-from vpgen.studio import _clip_id
+from vpgen.studio import identify
 
 STORY = "a woman by the sea"
 PROMPT = Prompt(character="a", background="b", motion="c", style="s", negative="n")
@@ -46,8 +46,8 @@ def test_keys_from_before_this_stage_stand(tmp_path: Path) -> None:
     key = hashlib.sha256(json.dumps(before, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
     assert step_key("background", choice, BackgroundRequest(PROMPT, 3, (64, 64))) == key
     assert step_key("background", choice, BackgroundRequest(PROMPT, 3, (64, 64), as_made=True)) != key
-    assert _clip_id("preview", ClipRequest(story="x"), config) == "preview-60caef5097"
-    assert _clip_id("final", ClipRequest(story="x"), config) == "final-93d22c40b2"
+    assert identify("preview", ClipRequest(story="x"), config) == "preview-60caef5097"
+    assert identify("final", ClipRequest(story="x"), config) == "final-93d22c40b2"
 
 
 def test_a_config_that_names_it_makes_other_clips(tmp_path: Path) -> None:

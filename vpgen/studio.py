@@ -174,7 +174,7 @@ async def _render(
     around: Around,
 ) -> Clip:
     """Run the recipe of a preview or a final, with its row in the database, its ledger and its manifest."""
-    clip_id = _clip_id(kind, request, config)
+    clip_id = identify(kind, request, config)
     ledger = ledger_of(runtime, clip_id, config, parent, purse)
     began = time.monotonic()
     runtime.store.put_document(
@@ -262,7 +262,8 @@ async def _remaking(recipe: Any, steps: Steps, tell: Listener) -> pipeline.Rende
             return rendered
 
 
-def _clip_id(kind: Kind, request: ClipRequest, config: PipelineConfig) -> str:
+def identify(kind: Kind, request: ClipRequest, config: PipelineConfig) -> str:
+    """The id that a clip of this request and config has, or will have."""
     decides = json.dumps([kind, request.model_dump(mode="json"), config.fingerprint(kind)], sort_keys=True)
     return f"{kind}-{hashlib.sha256(decides.encode()).hexdigest()[:10]}"
 

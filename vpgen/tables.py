@@ -22,6 +22,16 @@ def read_table(source: str, options: dict[str, object] | None = None) -> list[di
 
     `options` are fsspec's (`Settings.s3_options`). Raises NotFound, InvalidInput with the line, MissingDependency.
     """
+    rows = []
+    for row in read_rows(source, options):
+        if isinstance(row, InvalidInput):
+            raise row
+        rows.append(row)
+    return rows
+
+
+def read_rows(source: str, options: dict[str, object] | None = None) -> list[dict[str, Any] | InvalidInput]:
+    """The same, where a row that cannot be read does not stand in the way of the others: its error takes its place."""
     suffix = PurePosixPath(source.partition("?")[0]).suffix.lower()
     if suffix not in FORMATS:
         raise InvalidInput(f"{source} is no table: its name ends in none of {', '.join(FORMATS)}")
@@ -30,7 +40,12 @@ def read_table(source: str, options: dict[str, object] | None = None) -> list[di
         raise InvalidInput(f"{source} has {len(rows)} rows; the limit is {MAX_ROWS}", remedy="Split it")
     if not rows:
         raise InvalidInput(f"{source} has no rows")
-    return [{key: value for key, value in row.items() if value not in (None, "")} for row in rows]
+    return [row if isinstance(row, InvalidInput) else _filled(row) for row in rows]
+
+
+def _filled(row: dict[str, Any]) -> dict[str, Any]:
+    """Without empty cells; NaN is what pandas writes for one."""
+    return {key: value for key, value in row.items() if value not in (None, "") and value == value}  # noqa: PLR0124
 
 
 def _bytes(source: str, options: dict[str, object]) -> bytes:
@@ -55,42 +70,42 @@ def _text(data: bytes, source: str) -> str:
         raise InvalidInput(f"{source} is not UTF-8 text: {error.reason} at byte {error.start}") from error
 
 
-def _csv(data: bytes, source: str) -> list[dict[str, Any]]:
+def _csv(data: bytes, source: str) -> list[dict[str, Any] | InvalidInput]:
     reader = csv.DictReader(io.StringIO(_text(data, source)), strict=True)
     try:
         rows = list(reader)
     except csv.Error as error:
         raise InvalidInput(f"{source}:{reader.line_num}: {error}") from error
-    for number, row in enumerate(rows, 2):
-        if None in row:
-            raise InvalidInput(
-                f"{source}: row {number} has more cells than the header", remedy='Quote cells with commas: "…"'
-            )
-    return [{str(key): value for key, value in row.items()} for row in rows]
+    return [
+        InvalidInput(f"{source}: row {number} has more cells than the header", remedy='Quote cells with commas: "…"')
+        if None in row
+        else {str(key): value for key, value in row.items()}
+        for number, row in enumerate(rows, 2)
+    ]
 
 
-def _jsonl(data: bytes, source: str) -> list[dict[str, Any]]:
-    rows = []
+def _jsonl(data: bytes, source: str) -> list[dict[str, Any] | InvalidInput]:
+    rows: list[dict[str, Any] | InvalidInput] = []
     for number, line in enumerate(_text(data, source).splitlines(), 1):
         if not line.strip():
             continue
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise InvalidInput(f"{source}:{number}: not JSON: {error}") from error
-        if not isinstance(row, dict):
-            raise InvalidInput(f'{source}:{number}: a row is an object, {{"story": …}}, not {type(row).__name__}')
+            row = InvalidInput(f"{source}:{number}: not JSON: {error}")
+        if not isinstance(row, dict | InvalidInput):
+            row = InvalidInput(f'{source}:{number}: a row is an object, {{"story": …}}, not {type(row).__name__}')
         rows.append(row)
     return rows
 
 
-def _parquet(data: bytes, source: str) -> list[dict[str, Any]]:
+def _parquet(data: bytes, source: str) -> list[dict[str, Any] | InvalidInput]:
     try:
         from pyarrow import ArrowException, BufferReader, parquet
     except ImportError as error:
         raise MissingDependency("Parquet needs pyarrow", remedy="pip install 'vpgen[lab]', or use CSV") from error
     try:
-        rows: list[dict[str, Any]] = parquet.read_table(BufferReader(data)).to_pylist()
+        rows: list[dict[str, Any] | InvalidInput] = parquet.read_table(BufferReader(data)).to_pylist()
     except (ArrowException, OSError) as error:
         raise InvalidInput(f"{source} is not Parquet: {error}") from error
     return rows
