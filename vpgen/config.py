@@ -298,10 +298,11 @@ def _inherit(own: _Source, path: Path, seen: tuple[Path, ...]) -> _Source:
     # Where this file replaces something whole, the parent's lines below it no longer say where it was written.
     leaves = {key for key in own.lines if not any(other[:-1] == key for other in own.lines)}
     kept = {key: at for key, at in base.lines.items() if not any(key[:n] in leaves for n in range(1, len(key)))}
-    return _Source(_merge(base.data, own.data), kept | own.lines, path)
+    return _Source(merge(base.data, own.data), kept | own.lines, path)
 
 
-def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """A config's keys with what another says laid over them."""
     merged = dict(base)
     for key, value in over.items():
         below = base.get(key)
@@ -310,7 +311,7 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
                 stage: _merge_stage(below.get(stage), choice) for stage, choice in value.items()
             }
         elif isinstance(below, Mapping) and isinstance(value, Mapping):
-            merged[key] = _merge(below, value)
+            merged[key] = merge(below, value)
         else:
             merged[key] = value
     return merged
@@ -323,7 +324,7 @@ def _merge_stage(base: object, over: object) -> object:
     inherited: Mapping[str, Any] = {"backend": base} if isinstance(base, str) else cast("Mapping[str, Any]", base or {})
     if over.get("backend", inherited.get("backend")) != inherited.get("backend"):
         return over
-    return _merge(inherited, over)
+    return merge(inherited, over)
 
 
 def _stages(stages: Mapping[str, Any], source: _Source, problems: list[str]) -> dict[Stage, StageChoice]:
