@@ -24,7 +24,7 @@ from vpgen.errors import VpgenError
 from vpgen.money.ledger import Ledger
 from vpgen.runtime import Runtime
 from vpgen.stages import Scores
-from vpgen.store.clips import REPORT
+from vpgen.store.clips import EXPERIMENT_REPORT, REPORT
 from vpgen.store.records import blobs, load, read_record
 from vpgen.store.schema import Clip, OutboxItem, now
 from vpgen.studio import Manifest, find
@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 EXPERIMENT = "vpgen"
-
+"""MLflow's experiment of all clips."""
+KINDS = (REPORT, EXPERIMENT_REPORT)
+"""The outbox kinds that MLflow is owed."""
 
 DEADLINE = 60.0
 """Seconds a command waits for MLflow at most; the rest is delivered by a later one."""
@@ -68,7 +70,7 @@ def catch_up(runtime: Runtime, deadline: float = DEADLINE) -> Caught:
     """Deliver every waiting report, for at most `deadline` seconds. Never raises because of MLflow."""
     if not runtime.settings.tracking or not _waiting(runtime):
         return Caught(0, 0, "")
-    delivered: list[str] = []
+    delivered: list[int] = []
     problems: list[str] = []
     # A daemon thread, because an MLflow call that hangs cannot be interrupted and must not keep the process.
     worker = threading.Thread(target=_deliver_all, args=(runtime, delivered, problems), daemon=True)
@@ -91,21 +93,23 @@ def catch_up(runtime: Runtime, deadline: float = DEADLINE) -> Caught:
 
 def _waiting(runtime: Runtime) -> int:
     with runtime.database.read() as session:
-        return session.scalar(sa.select(sa.func.count()).where(OutboxItem.kind == REPORT)) or 0
+        return session.scalar(sa.select(sa.func.count()).where(OutboxItem.kind.in_(KINDS))) or 0
 
 
-def _deliver_all(runtime: Runtime, delivered: list[str], problems: list[str]) -> None:
+def _deliver_all(runtime: Runtime, delivered: list[int], problems: list[str]) -> None:
+    from vpgen.lab import recording  # the lab stands on this module
+
+    deliver = {REPORT: _deliver, EXPERIMENT_REPORT: recording.deliver}
     try:
         with runtime.store.lock("mlflow-reports", timeout=1.0):
             client = mlflow_client(runtime)
             with runtime.database.read() as session:
                 items = list(
-                    session.scalars(sa.select(OutboxItem).where(OutboxItem.kind == REPORT).order_by(OutboxItem.id))
+                    session.scalars(sa.select(OutboxItem).where(OutboxItem.kind.in_(KINDS)).order_by(OutboxItem.id))
                 )
-            experiment = experiment_id(client, runtime)
             for item in items:
                 try:
-                    _deliver(client, experiment, runtime, item)
+                    deliver[item.kind](client, runtime, item)
                 except Exception as error:  # decided by _only_this_one
                     if not _only_this_one(error):
                         raise
@@ -114,7 +118,7 @@ def _deliver_all(runtime: Runtime, delivered: list[str], problems: list[str]) ->
                     continue
                 with runtime.database.write() as session:
                     session.execute(sa.delete(OutboxItem).where(OutboxItem.id == item.id))
-                delivered.append(str(item.payload["clip_id"]))
+                delivered.append(item.id)
     except Exception as error:  # noqa: BLE001  # whatever MLflow does, it must not fail a clip; it is told to the user
         problems.append(one_line(error, runtime))
         _postpone(runtime, problems[-1])
@@ -141,7 +145,7 @@ def one_line(error: Exception, runtime: Runtime) -> str:
 
 def _postpone(runtime: Runtime, reason: str, item_id: int | None = None) -> None:
     with runtime.database.write() as session:
-        wanted = sa.select(OutboxItem).where(OutboxItem.kind == REPORT)
+        wanted = sa.select(OutboxItem).where(OutboxItem.kind.in_(KINDS))
         for item in session.scalars(wanted if item_id is None else wanted.where(OutboxItem.id == item_id)):
             item.attempts, item.error = item.attempts + 1, reason
             item.next_try = now() + _BACKOFF * 2 ** min(item.attempts, 10)
@@ -172,9 +176,11 @@ def experiment_id(client: MlflowClient, runtime: Runtime, name: str = EXPERIMENT
     return str(client.create_experiment(name, artifact_location=folder, tags={_VIEW: _VIEW_RUNS}))
 
 
-def _deliver(client: MlflowClient, experiment: str, runtime: Runtime, item: OutboxItem) -> None:
+def _deliver(client: MlflowClient, runtime: Runtime, item: OutboxItem) -> None:
     """One run; a report that a killed process half delivered is finished, not doubled."""
     from mlflow.entities import Metric, Param, RunTag
+
+    experiment = experiment_id(client, runtime)
 
     report, clip_id = f"{item.id}-{item.created.isoformat()}", str(item.payload["clip_id"])
     with runtime.database.read() as session:
@@ -184,7 +190,7 @@ def _deliver(client: MlflowClient, experiment: str, runtime: Runtime, item: Outb
     # What this report is about; the row may have moved on since: failed, say, and made again.
     error = item.payload.get("error")
     manifest = find(runtime, clip_id) if error is None else None
-    ended = _milliseconds(item.created)
+    ended = milliseconds(item.created)
     known = client.search_runs([experiment], filter_string=f"tags.`vpgen.report` = '{report}'", max_results=1)
     if known:
         run = known[0]
@@ -286,7 +292,8 @@ def _tags(
     yield "mlflow.note.content", "\n".join(lines)
 
 
-def _milliseconds(at: datetime) -> int:
+def milliseconds(at: datetime) -> int:
+    """As MLflow counts time."""
     return int(at.timestamp() * 1000)
 
 

@@ -107,7 +107,15 @@ class Toy:
 
     def score(self, request, work):
         self._at_work("score", work)
-        return Scores(scores=(Score(name="bytes", value=float(request.clip.load().path.stat().st_size)),))
+        # Better the brighter the shade, and a little different for every story.
+        luck = hashlib.sha256(f"{request.prompt.character}/{self.params.shade}".encode()).digest()[0] % 8
+        return Scores(
+            scores=(
+                Score(name="bytes", value=float(request.clip.load().path.stat().st_size)),
+                Score(name="bright", value=(self.params.shade + luck) / 300, range=(0, 1)),
+                Score(name="sound", value=None, skipped="toys are silent"),
+            )
+        )
 
     def _picture(self, text: str, *, alpha: bool = False) -> Still:
         tone = hashlib.sha256(text.encode()).digest()[0] ^ self.params.shade

@@ -1,7 +1,7 @@
 """What an experiment asks: a YAML file with variants, cases, seeds, metrics, a budget and a rule that decides.
 
 Checked like a config: every problem at once, with file and line. Its variants are configs, written as a name or file,
-or as what they change of `base`; all variants get the same cases and seeds.
+or as what they change of `base` (a name, or a config written out); all get the same cases and seeds.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
 from vpgen.clip import Text, Value
-from vpgen.config import KeyPath, PipelineConfig, config_from
+from vpgen.config import KeyPath, PipelineConfig, config_from, merge
 from vpgen.errors import ConfigError, InvalidInput, NotFound, VpgenError
 from vpgen.resources import folder
 from vpgen.tables import read_table
@@ -123,6 +123,17 @@ class Experiment(_Common):
         return f"{self.name}-{hashlib.sha256(json.dumps(matters, sort_keys=True).encode()).hexdigest()[:8]}"
 
     @property
+    def most_pairs(self) -> int:
+        """How many pairs are run if the question stays open to the end."""
+        pairs = len(self.cases) * len(self.seeds)
+        return min(pairs, self.decision.max_pairs or pairs)
+
+    @property
+    def alpha_each(self) -> float:
+        """Each challenger's share of alpha, so that the chance of any false winner is at most alpha (Bonferroni)."""
+        return self.decision.alpha / len(self.challengers)
+
+    @property
     def challengers(self) -> tuple[str, ...]:
         """Every variant but the baseline."""
         return tuple(name for name in self.variants if name != self.baseline)
@@ -131,7 +142,7 @@ class Experiment(_Common):
 class _Draft(_Common):
     """The file's shape before variants and cases are looked at."""
 
-    base: str | None = None
+    base: str | dict[str, Any] | None = None
     variants: Annotated[dict[Name, str | dict[str, Any] | None], Field(min_length=2)]
     cases: str | list[Any]
     reference: str | dict[str, Any] | None = None
@@ -163,13 +174,22 @@ def load_experiment(name: str | Path) -> Experiment:
     problems += file.together(draft, cases)
     if problems:
         raise ConfigError(sorted(set(problems), key=_place), remedy=_REMEDY)
-    return Experiment(
+    experiment = Experiment(
         **{key: getattr(draft, key) for key in _Common.model_fields},
         variants={name: config for name, config in variants.items() if config},
         cases=tuple(cases),
         reference=reference,
         pictures={str(path): _digest(path) for case in cases for path in (case.character, case.background) if path},
     )
+    if experiment.decision.rule == "sequential":
+        from vpgen.lab.verdict import stopping_rule  # SciPy loads only when there is something to decide
+
+        try:
+            stopping_rule(experiment)
+        except ValidationError as error:
+            message = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+            raise ConfigError([f"{file.where(('decision',))}: decision: {message}"], remedy=_REMEDY) from None
+    return experiment
 
 
 _REMEDY = "Fix the lines above; experiments/finishing.yaml is a whole one"
@@ -186,6 +206,10 @@ class _File:
         while path and path not in self.lines:
             path = path[:-1]
         return f"{self.path}:{self.lines.get(path, 1)}"
+
+    def below(self, at: KeyPath) -> dict[KeyPath, int]:
+        """The lines of what is written under a key."""
+        return {path[len(at) :]: line for path, line in self.lines.items() if path[: len(at)] == at and path != at}
 
     def explain(self, error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
         """One line a problem, with the nearest known key for an unknown one."""
@@ -205,13 +229,13 @@ class _File:
     ) -> PipelineConfig | None:
         """A variant's config: one that is named, or the base with what the variant changes."""
         own: dict[str, Any] = {"extends": value} if isinstance(value, str) else dict(value or {})
+        base = {"extends": draft.base} if isinstance(draft.base, str) else draft.base or {}
+        own = merge(base, own)
         if "extends" not in own:
-            if draft.base is None:
-                problems.append(f"{self.where(at)}: {'.'.join(map(str, at))}: name a config, or give the file a `base`")
-                return None
-            own["extends"] = draft.base
+            problems.append(f"{self.where(at)}: {'.'.join(map(str, at))}: name a config, or give the file a `base`")
+            return None
         own.setdefault("name", str(at[-1]))
-        lines = {path[len(at) :]: line for path, line in self.lines.items() if path[: len(at)] == at}
+        lines = self.below(("base",)) | self.below(at)
         try:
             return config_from(own, lines, self.path)
         except ConfigError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from vpgen.store.database import Database
 from vpgen.store.jobs import is_gone, worker_name
@@ -12,6 +13,8 @@ from vpgen.store.schema import Clip, ClipKind, OutboxItem, now
 
 REPORT = "mlflow"
 """The outbox kind of a clip's report to MLflow."""
+EXPERIMENT_REPORT = "mlflow-experiment"
+"""The outbox kind of an experiment's."""
 
 
 def begin(
@@ -43,7 +46,7 @@ def complete(database: Database, clip_id: str, seconds: float, *, track: bool) -
         if row.completed is None or track:
             row.completed, row.seconds = now(), seconds
         if track:
-            session.add(_owed(clip_id))
+            owe(session, REPORT, clip_id=clip_id)
 
 
 def fail(database: Database, clip_id: str, error: str, seconds: float) -> None:
@@ -51,7 +54,7 @@ def fail(database: Database, clip_id: str, error: str, seconds: float) -> None:
     with database.write() as session:
         row = session.get_one(Clip, clip_id)
         row.state, row.error, row.seconds, row.completed = "failed", error, seconds, now()
-        session.add(_owed(clip_id, error=error))
+        owe(session, REPORT, clip_id=clip_id, error=error)
 
 
 def standing(row: Clip) -> str:
@@ -65,5 +68,6 @@ def recent(database: Database, limit: int) -> list[Clip]:
         return list(session.scalars(sa.select(Clip).order_by(Clip.created.desc(), Clip.id).limit(limit)))
 
 
-def _owed(clip_id: str, **more: Any) -> OutboxItem:  # JSON
-    return OutboxItem(kind=REPORT, payload={"clip_id": clip_id, **more})
+def owe(session: Session, kind: str, **payload: Any) -> None:  # JSON
+    """A report that somebody is owed, delivered later: in the transaction that makes it true."""
+    session.add(OutboxItem(kind=kind, payload=payload))
