@@ -298,9 +298,13 @@ def test_a_picture_has_the_size_that_was_asked_for(sandbox: Sandbox, tmp_path: P
     assert shop.books() == sandbox.total() > 0
 
 
-def test_a_video_is_enlarged_there(sandbox: Sandbox, tmp_path: Path) -> None:
+@pytest.mark.parametrize("choice", ["replicate/topazlabs/video-upscale", "runway/magnific_video_upscaler_creative"])
+def test_a_video_is_enlarged_there(
+    sandbox: Sandbox, tmp_path: Path, choice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The clip is uploaded, enlarged and fetched; the bill is the ledger."""
-    shop = Shop(tmp_path, animate=RUNWAY, upscale="replicate/topazlabs/video-upscale")
+    monkeypatch.setattr("vpgen.backends.http.runway.INLINE", 1000)
+    shop = Shop(tmp_path, animate=RUNWAY, upscale=choice)
     video: Video = shop.buy("animate", motion())
     large: Video = shop.buy("upscale", UpscaleRequest(Ref("v", lambda: video), (1920, 1080)))
     assert large.size[0] >= 1280
@@ -341,3 +345,21 @@ def test_the_key_is_nowhere(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytes
     assert (tmp_path / "said.jsonl").stat().st_size > 1000
     assert not any(secret.encode() in data for data in written)
     assert secret not in repr(shop.events) + repr(caught.value.__dict__) + repr(sandbox.bill())
+
+
+def test_a_file_too_large_to_be_sent_along_is_uploaded_first(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Runway: the purchase names the upload, and its digest (files by their content) is that of one sent along."""
+    Shop(tmp_path, animate=RUNWAY).buy("animate", motion())
+    [along] = sandbox.bill()["jobs"]
+    assert "POST /runway/v1/uploads" not in sandbox.requests()
+    sandbox.reset()
+    monkeypatch.setattr("vpgen.backends.http.runway.INLINE", 1000)
+    monkeypatch.setenv("VPGEN_HOME", str(tmp_path / "another"))
+    shop = Shop(tmp_path, animate=RUNWAY)
+    shop.buy("animate", motion())
+    [uploaded] = sandbox.bill()["jobs"]
+    assert sandbox.requests()["POST /runway/v1/uploads"] == 1
+    assert uploaded["digest"] == along["digest"]
+    assert shop.books() == sandbox.total() == Decimal("0.30")

@@ -99,7 +99,7 @@ class Runway(Vendor):
         recipe, usd = await self._plan(body)
         job = self.submit(
             request, model=body.model, kind=recipe.kind if recipe else "video", prompt=str(raw.get("promptText", "")),
-            body=raw, recipe=recipe, usd=usd, queues=True,
+            body=raw, recipe=recipe, usd=_credits(usd) * CREDIT_USD, queues=True,
         )  # fmt: skip
         return answer(job, JSONResponse({"id": job.id, "estimatedCost": {"credits": _credits(job.usd)}}))
 
