@@ -67,7 +67,7 @@ class Outcome:
 
 
 def parse(text: str, limits: Limits) -> Canary:
-    """ "10" is ten clips, "20%" a fifth of them. Raises InvalidInput."""
+    """Reads "10" as ten clips, "20%" as a fifth of them. Raises InvalidInput."""
     found = re.fullmatch(r"(\d{1,6})|(\d{1,2}(?:\.\d+)?) ?%", text.strip())
     if found and found[1] and int(found[1]):
         return Canary(clips=int(found[1]), limits=limits)
