@@ -132,7 +132,7 @@ async def _side_by_side(first: Awaitable[Ref[Any]], second: Awaitable[Ref[Any]])
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         raise
-    return [task.result() for task in tasks]
+    return await asyncio.gather(*tasks)  # raises the first error, and takes note of the other
 
 
 async def _given(picture: Ref[Still]) -> Ref[Still]:
