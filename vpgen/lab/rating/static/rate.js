@@ -107,7 +107,7 @@ async function put(next) {
     return view("waiting");
   }
   const missing = next.lost ? ` ${next.lost} could not be shown: their files are no longer in the store.` : "";
-  $("done-text").textContent = `You have compared all ${next.total} pairs that are there by now; every vote is kept.${missing}`;
+  $("done-text").textContent = `You have compared every pair there is by now, ${next.total} in all, and each vote is kept.${missing}`;
   announce("Done. Thank you.");
   view("done");
 }
@@ -175,6 +175,7 @@ function undo() {
 
 function ranking() {
   guarded(async () => {
+    $("ranking").textContent = "Working it out…";
     const said = await call("ranking");
     const percent = (share) => (share === null ? "–" : `${Math.round(100 * share)} %`);
     const row = (kind, cells) => {
