@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vpgen import __version__
-from vpgen.cli import catalogue, doctor, journal, production, project, rate, sandbox
+from vpgen.cli import catalogue, champion, doctor, journal, production, project, rate, sandbox
 from vpgen.cli.common import Json, Out, console, fail, report, settings_output
 from vpgen.errors import VpgenError
 
@@ -34,6 +34,7 @@ app = typer.Typer(
 )
 app.add_typer(project.app, name="project")
 app.add_typer(journal.app, name="journal")
+app.add_typer(champion.app, name="champion")
 app.command()(journal.cost)
 app.command()(catalogue.catalogue)
 app.command()(sandbox.sandbox)
@@ -41,6 +42,8 @@ app.command()(doctor.doctor)
 app.command()(production.pause)
 app.command()(rate.rate)
 app.command()(rate.votes)
+app.command()(champion.promote)
+app.command()(champion.rollback)
 
 
 def _version(asked: bool) -> None:
