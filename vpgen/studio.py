@@ -232,6 +232,9 @@ async def _render(
         steps.cancelled.set()
         if isinstance(error, VpgenError) and error.cost_usd is not None:
             error.cost_usd = ledger.cost().total
+        if isinstance(error, VpgenError) and error.retryable:
+            goes_on = f"`vpgen resume {clip_id}` goes on from what is finished"
+            error.remedy = f"{error.remedy}. {goes_on}" if error.remedy else goes_on
         clips.fail(runtime.database, clip_id, f"{type(error).__name__}: {error}", time.monotonic() - began)
         raise
     seconds = time.monotonic() - began

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from shop import STILL, Shop, motion
 
+from vpgen import studio
 from vpgen.backends.sandbox.serve import Sandbox
 from vpgen.clip import Prompt, Still, Video
 from vpgen.config import load_config
@@ -96,6 +97,20 @@ def test_an_outage_is_said_and_costs_nothing(sandbox: Sandbox, tmp_path: Path) -
     assert caught.value.retryable
     assert shop.journal() == [("closed", "never")]
     assert shop.books() == sandbox.total() == 0
+
+
+def test_a_clip_that_met_an_outage_is_resumed_for_nothing_more(sandbox: Sandbox, tmp_path: Path) -> None:
+    """The error names the command; what was bought before is kept, and the whole clip costs what one clip costs."""
+    shop = Shop(tmp_path, background="stability/core", animate=RUNWAY)
+    sandbox.settings(outage={"runway": "answer"})
+    with pytest.raises(Unavailable) as caught:
+        asyncio.run(studio.preview("a woman by the sea", config=shop.file))
+    remedy = str(caught.value.remedy)
+    assert remedy.startswith("Try again later. `vpgen resume preview-")
+    sandbox.settings(outage={})
+    asyncio.run(studio.resume(remedy.split("`")[1].removeprefix("vpgen resume ")))
+    assert [job["vendor"] for job in sandbox.bill()["jobs"]] == ["stability", "runway"]
+    assert shop.books() == sandbox.total() == Decimal("0.33")
 
 
 def test_the_next_in_the_chain_takes_over_in_an_outage(sandbox: Sandbox, tmp_path: Path) -> None:
