@@ -39,8 +39,8 @@ class Difference(Value):
     """A challenger's mean less the baseline's on one metric, over the `n` pairs in which both were measured.
 
     `low` and `high` bound it with 95 % confidence (bootstrap; None with too few pairs), in the metric's unit;
-    `p_value` is of a paired test, `p_adjusted` the same after Holm's correction for all metrics and variants; `effect` is Cohen's d_z. `better` says
-    on which side of 0 the whole interval lies, as the metric counts; None while it is open.
+    `p_value` is of a paired test, `p_adjusted` the same after Holm's correction for all metrics and variants; `effect`
+    is Cohen's d_z. `better` says on which side of 0 the whole interval lies, as the metric counts; None while open.
     """
 
     variant: str
@@ -115,10 +115,6 @@ class Result:
     def verdict(self) -> Verdict:
         """What can be said so far."""
         return judge(self.experiment, self.trials, self.scales, self.ended_by)
-
-    def after(self, pairs: int) -> Verdict:
-        """What could be said when only the first `pairs` were done."""
-        return judge(self.experiment, self.trials[self.trials["pair"] < pairs], self.scales)
 
     @cached_property
     def summary(self) -> pd.DataFrame:

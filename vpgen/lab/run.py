@@ -17,7 +17,7 @@ from vpgen.lab import design, result, trials
 from vpgen.lab.definition import Experiment
 from vpgen.lab.design import Pair
 from vpgen.lab.result import Result
-from vpgen.lab.verdict import EndedBy, Verdict, nothing_yet
+from vpgen.lab.verdict import EndedBy, Verdict
 from vpgen.money.ledger import Purse
 from vpgen.runtime import Runtime
 from vpgen.store import schema_lab as tables
@@ -78,8 +78,6 @@ class _Run:
         self.id = experiment.id
         self.purse = Purse(name=self.id, budget=experiment.budget)
         self.pairs = design.order(experiment)
-        self.complete = 0
-        self.verdict = nothing_yet(experiment)
 
     async def to_its_end(self, *, retry_failed: bool) -> Result:
         _begin(self.runtime, self.experiment)
@@ -129,18 +127,9 @@ class _Run:
                 self._check_measured(pair, variant)
 
     async def _look(self) -> Verdict:
-        """The verdict on the pairs before the first gap: judged as they come, slow pairs would come late."""
-        found = await self.runtime.in_thread(self._result)
-        have = set(zip(found.trials["pair"], found.trials["variant"], strict=True))
-        while self.complete < len(self.pairs) and all(
-            (self.complete, variant) in have for variant in (*self.verdict.open, self.experiment.baseline)
-        ):
-            self.complete += 1
-            self.verdict = found.after(self.complete)
-            if self.verdict.stopped_for != "open":
-                break
-        self._say("", self.verdict)
-        return self.verdict
+        verdict = (await self.runtime.in_thread(self._result)).verdict
+        self._say("", verdict)
+        return verdict
 
     def _check_measured(self, pair: Pair, variant: str) -> None:
         """A metric that counts and that nobody can measure: said after the first clip, not after the last."""

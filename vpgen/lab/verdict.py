@@ -88,12 +88,6 @@ def judge(
     )
 
 
-def nothing_yet(experiment: Experiment) -> Verdict:
-    """Before the first pair."""
-    standings = tuple(Standing(variant=name, decision="open", looks=()) for name in experiment.challengers)
-    return Verdict(winner=None, stopped_for="open", why="no pair was run yet", standings=standings)
-
-
 def breaches(
     experiment: Experiment, trials: pd.DataFrame, scales: Mapping[str, Scale], variant: str
 ) -> tuple[str, ...]:
@@ -133,7 +127,8 @@ def _looks(
     decision = experiment.decision
     if decision.metric not in trials:
         return []
-    ours, theirs = both(trials, decision.metric, variant, experiment.baseline)
+    reached = trials[trials["pair"] < _first_gap(trials, variant, experiment.baseline)]
+    ours, theirs = both(reached, decision.metric, variant, experiment.baseline)
     sign = 1.0 if scales[decision.metric].higher_is_better else -1.0
     differences = [sign * float(value) for value in ours - theirs]
     if not differences:
@@ -151,6 +146,15 @@ def _looks(
             n=c.n, mean=c.mean, low=c.low, high=c.high, decision=("win" if c.mean > 0 else "loss") if sure else "futile"
         )
     ]
+
+
+def _first_gap(trials: pd.DataFrame, variant: str, baseline: str) -> int:
+    """The first pair that lacks an outcome of either. Judged as they come in, slow pairs would come late."""
+    done = [set(trials.loc[trials["variant"] == name, "pair"]) for name in (variant, baseline)]
+    pair = 0
+    while all(pair in pairs for pairs in done):
+        pair += 1
+    return pair
 
 
 def _pairs_done(trials: pd.DataFrame, experiment: Experiment) -> int:
