@@ -5,11 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from lab.rated import rate, write_experiment
 
 from vpgen.cli.app import app
 from vpgen.clip import Prompt
 from vpgen.config import load_config
 from vpgen.errors import ConfigError
+from vpgen.runtime import Runtime
 from vpgen.stages import BackgroundRequest, Work
 
 ROOT = Path(__file__).parent.parent
@@ -65,3 +67,14 @@ def test_a_config_error_reads_as_the_docs_say(tmp_path: Path) -> None:
     path.write_text("extends: animatic\nsecnds: 6\n")
     with pytest.raises(ConfigError, match=r"c.yaml:2: unknown key 'secnds'; did you mean 'seconds'"):
         load_config(path)
+
+
+def test_votes_are_read_as_the_docs_say(runtime: Runtime) -> None:
+    """The example runs, and gives a value for each pair that was rated."""
+    experiment = write_experiment(runtime.database, pairs=2, variants=("lanczos-flow", "neural"), name="finishing")
+    rate(runtime.database, experiment, "mina")
+    scope: dict[str, object] = {}
+    source = _blocks("docs/rating.md", "python")[0]
+    source = re.sub(r"^(votes\.\w+)", r"said = \1", source, flags=re.MULTILINE)
+    exec(compile(source, "docs/rating.md", "exec"), scope)  # noqa: S102  # our own document
+    assert scope["said"] in {0.0, 1.0}

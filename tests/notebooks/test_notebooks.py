@@ -4,12 +4,29 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from lab.rated import film_experiment, rate
+
+from vpgen.runtime import Runtime
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
-SMALL = {"prompt_lab": {"seeds": "[0, 1]", "story": "A boy with a red scarf in a snowy forest, pan left"}}
+SMALL = {
+    "prompt_lab": {"seeds": "[0, 1]", "story": "A boy with a red scarf in a snowy forest, pan left"},
+    "rate": {"experiment": "opening", "rater": "mina", "open_page": "false"},
+}
+
+
+def _rated(runtime: Runtime, folder: Path) -> None:
+    """An experiment of which mina has rated half."""
+    experiment = film_experiment(runtime, folder)
+    rate(runtime.database, experiment, "mina")
+
+
+PREPARE: dict[str, Callable[[Runtime, Path], None]] = {"rate": _rated}
+"""What must be there before a notebook runs."""
 
 
 def test_there_are_notebooks() -> None:
@@ -28,6 +45,9 @@ def test_a_notebook_is_stored_without_outputs(path: Path) -> None:
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs(path: Path, tmp_path: Path) -> None:
     """With small parameters, in a kernel of its own; pictures and a table come out."""
+    if prepare := PREPARE.get(path.stem):
+        with Runtime.open() as runtime:
+            prepare(runtime, tmp_path)
     made = tmp_path / path.name
     parameters = [word for key, value in SMALL[path.stem].items() for word in ("-y", f"{key}: {value}")]
     done = subprocess.run(
