@@ -6,7 +6,6 @@ ends with the same tables as one that was not.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -17,15 +16,15 @@ import numpy as np
 import sqlalchemy as sa
 
 from vpgen.clip import Value
-from vpgen.errors import InvalidInput, MissingDependency, NotFound
-from vpgen.lab.definition import NAME, Experiment
+from vpgen.errors import MissingDependency
+from vpgen.lab import votes
+from vpgen.lab.definition import Experiment
 from vpgen.lab.statistics import holm, paired
 from vpgen.lab.trials import BUILT_IN, Scale
 from vpgen.lab.verdict import EndedBy, Verdict, both, judge
 from vpgen.money.spending import Spent, spending
 from vpgen.runtime import Runtime
 from vpgen.store import schema_lab as tables
-from vpgen.store.database import Database
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -146,25 +145,9 @@ class Result:
         return (low > 0) == self.scales[metric].higher_is_better
 
 
-def find_experiment(database: Database, name: str) -> tables.Experiment:
-    """The experiment of that id, or the newest of that name. Raises InvalidInput, NotFound."""
-    if not re.match(NAME, name) and not re.match(r"^[a-z0-9_.-]{1,80}$", name):
-        raise InvalidInput(f"{name!r} cannot be an experiment's name", remedy="See `vpgen experiment list`")
-    with database.read() as session:
-        row = session.get(tables.Experiment, name) or session.scalar(
-            sa.select(tables.Experiment)
-            .where(tables.Experiment.name == name)
-            .order_by(tables.Experiment.created.desc())
-            .limit(1)
-        )
-    if row is None:
-        raise NotFound(f"no experiment {name!r} was run here", remedy="See `vpgen experiment list`")
-    return row
-
-
 def load(runtime: Runtime, name: str) -> Result:
     """Everything known of an experiment, by its id or name (the newest). Raises NotFound, MissingDependency."""
-    row = find_experiment(runtime.database, name)
+    row = votes.find_experiment(runtime.database, name)
     with runtime.database.read() as session:
         trials = list(
             session.scalars(
@@ -174,7 +157,8 @@ def load(runtime: Runtime, name: str) -> Result:
             )
         )
     experiment = Experiment.model_validate(row.definition)
-    frame, scales = frame_of(experiment, trials)
+    liked = votes.preferences(votes.votes(runtime.database, row.id), experiment.baseline)
+    frame, scales = frame_of(experiment, trials, liked)
     total = spent(runtime, row.id)
     stopped_for = (row.verdict or {}).get("stopped_for") if row.state == "stopped" else None
     ended_by = stopped_for if stopped_for in get_args(EndedBy) else None
@@ -186,13 +170,18 @@ def spent(runtime: Runtime, experiment_id: str) -> Spent:
     return spending(runtime.database, experiment=experiment_id).total
 
 
-def frame_of(experiment: Experiment, trials: list[tables.Trial]) -> tuple[pd.DataFrame, dict[str, Scale]]:
-    """Trials as a table, with their quality, and the scales of its metrics."""
+def frame_of(
+    experiment: Experiment, trials: list[tables.Trial], liked: Mapping[tuple[int, str], float]
+) -> tuple[pd.DataFrame, dict[str, Scale]]:
+    """Trials as a table, with their quality, and the scales of its metrics.
+
+    `liked` is what people said of a variant in a pair, against the baseline, from -1 to 1: the metric `votes`.
+    """
     try:
         import pandas as pd
     except ImportError as error:
         raise MissingDependency("experiments need pandas", remedy="pip install 'vpgen[lab]'") from error
-    scales = dict(BUILT_IN)
+    scales = {**BUILT_IN, VOTES: Scale(higher_is_better=True, low=-1.0, high=1.0)}
     for trial in trials:
         for name, (higher, low, high) in trial.values.get("scales", {}).items():
             scales.setdefault(name, Scale(bool(higher), low, high))
@@ -205,6 +194,7 @@ def frame_of(experiment: Experiment, trials: list[tables.Trial]) -> tuple[pd.Dat
         {
             "pair": trial.pair, "variant": trial.variant, "case": trial.case, "seed": trial.seed, "state": trial.state,
             "clip_id": trial.clip_id, "error": trial.error, **trial.values.get("numbers", {}),
+            **_votes(liked, trial, experiment.baseline),
             "quality": quality(experiment, trial, scales),
         }
         for trial in trials
@@ -215,6 +205,13 @@ def frame_of(experiment: Experiment, trials: list[tables.Trial]) -> tuple[pd.Dat
         if name not in frame:
             frame[name] = np.nan
     return frame[[*leading, *sorted(set(frame.columns) - set(leading))]], scales
+
+
+def _votes(liked: Mapping[tuple[int, str], float], trial: tables.Trial, baseline: str) -> dict[str, float]:
+    """The baseline is what people compared with: 0 wherever they did."""
+    if trial.variant == baseline:
+        return {VOTES: 0.0} if any(pair == trial.pair for pair, _ in liked) else {}
+    return {VOTES: liked[trial.pair, trial.variant]} if (trial.pair, trial.variant) in liked else {}
 
 
 def quality(experiment: Experiment, trial: tables.Trial, scales: Mapping[str, Scale]) -> float:
