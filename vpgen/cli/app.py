@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vpgen import __version__
-from vpgen.cli import catalogue, champion, doctor, journal, production, project, rate, sandbox
+from vpgen.cli import batch, catalogue, champion, doctor, experiment, journal, production, project, rate, sandbox
 from vpgen.cli.common import Json, Out, console, fail, report, settings_output
 from vpgen.errors import VpgenError
 
@@ -33,6 +33,7 @@ app = typer.Typer(
     does each stage; `vpgen doctor` says what this machine can do.""",
 )
 app.add_typer(project.app, name="project")
+app.add_typer(experiment.app, name="experiment")
 app.add_typer(journal.app, name="journal")
 app.add_typer(champion.app, name="champion")
 app.command()(journal.cost)
@@ -40,6 +41,7 @@ app.command()(catalogue.catalogue)
 app.command()(sandbox.sandbox)
 app.command()(doctor.doctor)
 app.command()(production.pause)
+app.command()(batch.batch)
 app.command()(rate.rate)
 app.command()(rate.votes)
 app.command()(champion.promote)
