@@ -88,7 +88,8 @@ def breach(limits: Limits, canary: Sequence[Outcome], champion: Sequence[Outcome
 
 
 def _failures(limits: Limits, canary: Sequence[Outcome], champion: Sequence[Outcome]) -> str | None:
-    from scipy import stats  # a second to import, and most batches have no canary
+    from scipy.special import bdtrc  # half a second to import, and most batches have no canary
+    from scipy.stats import hypergeom
 
     theirs = sum(not one.completed for one in champion)
     failed = 0
@@ -98,12 +99,11 @@ def _failures(limits: Limits, canary: Sequence[Outcome], champion: Sequence[Outc
         failed += 1
         alpha = _spent(limits, failed)
         said = f"{failed} of its first {tried} clips failed"
-        chance = float(stats.binomtest(failed, tried, limits.failures, alternative="greater").pvalue)
+        chance = float(bdtrc(failed - 1, tried, limits.failures))  # so many or more
         if chance <= alpha:
             return f"{said}, and {limits.failures:.0%} may (by accident: {_odds(chance)})"
-        if champion:
-            table = [[failed, tried - failed], [theirs, len(champion) - theirs]]
-            chance = float(stats.fisher_exact(table, alternative="greater").pvalue)
+        if champion and failed / tried > theirs / len(champion):  # Fisher's exact test
+            chance = float(hypergeom.sf(failed - 1, tried + len(champion), failed + theirs, tried))
             if chance <= alpha:
                 return f"{said}, of the old champion's {theirs} of {len(champion)} (by accident: {_odds(chance)})"
     return None
@@ -125,7 +125,7 @@ def _cost(limits: Limits, canary: Sequence[Outcome], champion: Sequence[Outcome]
 
 def _seconds(limits: Limits, canary: Sequence[Outcome], champion: Sequence[Outcome]) -> str | None:  # noqa: ARG001
     """Too many slow clips: a p95 over the limit, as far as so few can show it."""
-    from scipy import stats
+    from scipy.special import bdtrc
 
     slow = tried = 0
     for one in canary:
@@ -133,7 +133,7 @@ def _seconds(limits: Limits, canary: Sequence[Outcome], champion: Sequence[Outco
         if one.seconds is None or one.seconds <= limits.seconds:
             continue
         slow += 1
-        chance = float(stats.binomtest(slow, tried, limits.slow, alternative="greater").pvalue)
+        chance = float(bdtrc(slow - 1, tried, limits.slow))
         if chance <= _spent(limits, slow):
             return (
                 f"{slow} of its first {tried} clips took longer than {limits.seconds:g} s, and {limits.slow:.0%} may "
@@ -144,16 +144,18 @@ def _seconds(limits: Limits, canary: Sequence[Outcome], champion: Sequence[Outco
 
 def _quality(limits: Limits, canary: Sequence[Outcome], champion: Sequence[Outcome]) -> str | None:
     """Worse than the old champion's clips by more than the margin: other stories, so a rank test of two samples."""
-    from scipy import stats
+    from scipy.stats import mannwhitneyu
 
     ours = [one.quality for one in canary if one.quality is not None]
     theirs = [one.quality for one in champion if one.quality is not None]
     number, looks = _FIRST_QUALITY_LOOK, 1
     while len(ours) >= number and len(theirs) >= _FIRST_QUALITY_LOOK:
+        worse = sum(theirs) / len(theirs) - sum(ours[:number]) / number
         shifted = [value + limits.quality_margin for value in ours[:number]]
-        chance = float(stats.mannwhitneyu(shifted, theirs, alternative="less").pvalue)
+        chance = (
+            float(mannwhitneyu(shifted, theirs, alternative="less").pvalue) if worse > limits.quality_margin else 1.0
+        )
         if chance <= _spent(limits, looks):
-            worse = sum(theirs) / len(theirs) - sum(ours[:number]) / number
             return (
                 f"its quality is worse than the old champion's by {worse:.3f} ({number} clips against {len(theirs)}), "
                 f"and {limits.quality_margin:g} is allowed (by accident: {_odds(chance)})"

@@ -68,13 +68,12 @@ def outcome(runtime: Runtime, reference: str) -> tuple[Result, str | None]:
         except NotFound:
             return load(runtime, experiment.name), experiment.id
     result = load(runtime, reference)
-    beside = Path("experiments") / f"{result.name}.yaml"
+    # In the current folder only: that one of the same name ships says nothing about what a user ran.
+    beside = (Path(f"{result.name}.yaml"), Path("experiments") / f"{result.name}.yaml")
     try:
-        return result, load_experiment(beside if beside.is_file() else result.name).id
-    except NotFound:
-        return result, None
+        return result, next((load_experiment(file).id for file in beside if file.is_file()), None)
     except ConfigError as error:
-        return result, f"it is no experiment any more: {error.problems[0]}"
+        return result, f"it is no experiment any more, {error.problems[0]}"
 
 
 def about_now(runtime: Runtime) -> dict[str, Any]:

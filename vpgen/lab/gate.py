@@ -195,7 +195,9 @@ def definition(c: Candidacy) -> Clause:
     if c.written == c.result.id:
         return _clause("definition", f"{c.result.id} is what the file says", passed=True)
     return _clause(
-        "definition", f"what was run is {c.result.id}, and the file says something else now: {c.written}", passed=False
+        "definition",
+        f"what was run is {c.result.id}, and the file of that name says something else now: {c.written}",
+        passed=False,
     )
 
 
