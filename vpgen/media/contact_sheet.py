@@ -28,7 +28,7 @@ def contact_sheet(video: Video, path: Path, *, title: str, lines: Sequence[str])
     Raises InvalidInput when the video cannot be read.
     """
     wanted = np.linspace(0, video.frames - 1, COLUMNS * ROWS).round().astype(int)
-    frames = _pick(video, set(wanted.tolist()))
+    frames = pick(video, set(wanted.tolist()))
     pictures = [frames[index] for index in wanted]
     times = [f"{index / float(video.fps):.2f} s" for index in wanted]
     return grid(pictures, times, path, columns=COLUMNS, title=title, lines=lines)
@@ -98,7 +98,11 @@ def _fitting(text: str, font: ImageFont.FreeTypeFont, width: int) -> int:
     return low
 
 
-def _pick(video: Video, wanted: set[int]) -> dict[int, RGB]:
+def pick(video: Video, wanted: set[int]) -> dict[int, RGB]:
+    """The frames of those numbers (from 0); for one that is missing at the end, the last there is.
+
+    Raises InvalidInput when the video cannot be read.
+    """
     frames: dict[int, RGB] = {}
     last = max(wanted)
     for index, frame in enumerate(decode(video, "rgb24").open()):
