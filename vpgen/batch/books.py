@@ -102,7 +102,10 @@ def recent(database: Database, limit: int = 20) -> list[Batch]:
 
 
 def begin(database: Database, table: Table, plan: Plan) -> Batch:
-    """The batch and all its rows, or the one that was begun before, as it is. Rows that are no request have failed."""
+    """The batch and all its rows, or the one that was begun before. Rows that are no request have failed.
+
+    The id holds what decides pixels; of that one's config only the budgets may have changed, and these count anew.
+    """
     with database.write() as session:
         row = session.get(Batch, plan.id)
         if row is None:
@@ -119,6 +122,8 @@ def begin(database: Database, table: Table, plan: Plan) -> Batch:
             for start in range(0, len(table.rows), _INSERT_ROWS):
                 part = table.rows[start : start + _INSERT_ROWS]
                 session.execute(sa.insert(BatchRow), [_row(plan, one) for one in part])
+        elif row.canary_config is None:
+            row.config = plan.config.model_dump(mode="json")
         return row
 
 
