@@ -146,7 +146,7 @@ def test_the_form_asks_for_typed_described_parameters(name: str) -> None:
         assert field["description"]
         assert "type" in field or all("type" in choice for choice in field["anyOf"])
     assert fields.get("seed", {"minimum": 0})["minimum"] == 0
-    taken = set(inspect.signature(getattr(studio, name)).parameters) - {"runtime", "tell", "around"}
+    taken = set(inspect.signature(getattr(studio, name)).parameters) - {"runtime", "tell", "around", "purse"}
     assert set(fields) == taken
     assert flow.parameters.required == ["story" if name == "preview" else "preview_id"]
 
