@@ -41,7 +41,7 @@ PREVIEW_STAGES: tuple[Stage, ...] = (
     "score",
 )
 ASPECT_TOLERANCE = 0.02
-NOT_PIPELINES = ("gate", "prices")
+NOT_PIPELINES = ("gate", "prices", "retention")
 """What else lies in configs/."""
 FINISHING_STAGES: tuple[Stage, ...] = ("upscale", "interpolate", "encode", "score")
 

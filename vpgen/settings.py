@@ -30,6 +30,7 @@ class Settings(BaseSettings):
     tracking: bool = Field(default=True, description="Record clips in MLflow")
     prices: Path | None = Field(None, description="Your own price book instead of configs/prices.yaml")
     gate: Path | None = Field(None, description="Your own gate of promotions instead of configs/gate.yaml")
+    retention: Path | None = Field(None, description="How long what is kept, instead of configs/retention.yaml")
     catalogue: Path | None = Field(None, description="Folder of provider files that win over configs/catalogue")
     providers_url: str | None = Field(
         None, description="Send every provider's calls to this look-alike (vpgen sandbox)"
@@ -69,7 +70,7 @@ class Settings(BaseSettings):
                 remedy="Settings are VPGEN_* environment variables, or lines of a .env file in the current folder",
             ) from None
 
-    @field_validator("home", "out", "prices", "gate", "catalogue", "secrets", "record")
+    @field_validator("home", "out", "prices", "gate", "retention", "catalogue", "secrets", "record")
     @classmethod
     def _expanded(cls, path: Path | None) -> Path | None:
         return path.expanduser() if path else None

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -24,7 +24,7 @@ from vpgen.errors import VpgenError
 from vpgen.money.ledger import Ledger
 from vpgen.runtime import Runtime
 from vpgen.stages import Scores
-from vpgen.store.clips import EXPERIMENT_REPORT, REPORT
+from vpgen.store.clips import EXPERIMENT_REPORT, PAGE_REPORT, REMOVED, REPORT
 from vpgen.store.records import blobs, load, read_record
 from vpgen.store.schema import Clip, OutboxItem, now
 from vpgen.studio import Manifest, find
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "vpgen"
 """MLflow's experiment of all clips."""
-KINDS = (REPORT, EXPERIMENT_REPORT)
+KINDS = (REPORT, EXPERIMENT_REPORT, PAGE_REPORT, REMOVED)
 """The outbox kinds that MLflow is owed."""
 
 DEADLINE = 60.0
@@ -97,9 +97,14 @@ def _waiting(runtime: Runtime) -> int:
 
 
 def _deliver_all(runtime: Runtime, delivered: list[int], problems: list[str]) -> None:
-    from vpgen.lab import recording  # the lab stands on this module
+    from vpgen.lab import notebooks, recording  # the lab stands on this module
 
-    deliver = {REPORT: _deliver, EXPERIMENT_REPORT: recording.deliver}
+    deliver = {
+        REPORT: _deliver,
+        EXPERIMENT_REPORT: recording.deliver,
+        PAGE_REPORT: notebooks.deliver,
+        REMOVED: _mark_removed,
+    }
     try:
         with runtime.store.lock("mlflow-reports", timeout=1.0):
             client = mlflow_client(runtime)
@@ -210,6 +215,26 @@ def _deliver(client: MlflowClient, runtime: Runtime, item: OutboxItem) -> None:
                 copy = shutil.copyfile(source, folder / PurePosixPath(path).name)  # MLflow takes the name from the file
                 client.log_artifact(run_id, str(copy), str(PurePosixPath(path).parent))
     client.set_terminated(run_id, _status(error), end_time=ended)
+
+
+def _mark_removed(client: MlflowClient, runtime: Runtime, item: OutboxItem) -> None:
+    """Every run of a clip that went from the store says so; its copy of the video goes, figures and sheet stay."""
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    clip_id = str(item.payload["clip_id"])
+    wanted = f"tags.`vpgen.clip` = '{clip_id}'"
+    at = item.created.isoformat(timespec="seconds")
+    note = f"**Removed from the store** on {at} by `vpgen housekeeping`; made again by `vpgen resume {clip_id}`."
+    for run in client.search_runs([experiment_id(client, runtime)], filter_string=wanted):
+        if run.data.tags.get("vpgen.removed") or run.info.end_time > milliseconds(item.created):
+            continue
+        if client.list_artifacts(run.info.run_id, _CLIP):
+            files: Any = get_artifact_repository(run.info.artifact_uri, runtime.settings.resolved_tracking)
+            files.delete_artifacts(_CLIP)
+        story = run.data.params.get("story", "")
+        client.set_tag(run.info.run_id, "mlflow.note.content", f"**{story}**\n\n{note}")
+        client.set_tag(run.info.run_id, "vpgen.video", "")
+        client.set_tag(run.info.run_id, "vpgen.removed", at)
 
 
 def _status(error: str | None) -> str:

@@ -13,8 +13,12 @@ from vpgen.store.schema import Clip, ClipKind, OutboxItem, now
 
 REPORT = "mlflow"
 """The outbox kind of a clip's report to MLflow."""
+REMOVED = "mlflow-removed"
+"""The outbox kind of the news that a clip is not in the store any more."""
 EXPERIMENT_REPORT = "mlflow-experiment"
 """The outbox kind of an experiment's."""
+PAGE_REPORT = "mlflow-page"
+"""The outbox kind of an executed notebook's."""
 
 
 def begin(

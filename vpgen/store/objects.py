@@ -21,6 +21,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -74,7 +75,9 @@ class ObjectStore:
     def put_bytes(self, data: bytes, media_type: str = "application/octet-stream") -> Blob:
         """Store bytes; cheap when they are already there. Raises StoreError."""
         blob = Blob(sha256=hashlib.sha256(data).hexdigest(), size=len(data), media_type=media_type)
-        if not self.exists(blob):
+        if self.exists(blob):
+            self._place.touch(_object(blob.sha256))
+        else:
             self._place.write(_object(blob.sha256), data, media_type)
         return blob
 
@@ -85,7 +88,9 @@ class ObjectStore:
         except OSError as exc:
             raise InvalidInput(f"{path} cannot be read: {exc.strerror or exc}") from exc
         blob = Blob(sha256=digest, size=size, media_type=media_type)
-        if not self.exists(blob):
+        if self.exists(blob):
+            self._place.touch(_object(digest))
+        else:
             self._place.write(_object(digest), path, media_type)
         return blob
 
@@ -172,6 +177,26 @@ class ObjectStore:
     def delete_document(self, kind: str, key: str) -> None:
         """Remove a document; one that is not there is fine."""
         self._place.delete(_document(kind, key))
+
+    # --- what there is, for housekeeping ------------------------------------------------------
+
+    def objects(self) -> Iterator[tuple[str, int, datetime]]:
+        """Every object: its SHA-256, its bytes, and when it was last stored."""
+        for name, size, at in self._place.every("objects"):
+            sha256 = name.rpartition("/")[2]
+            if _DIGEST.fullmatch(sha256):
+                yield sha256, size, at
+
+    def stored_at(self, sha256: str) -> datetime | None:
+        """When an object was last stored; None where it is not there, or nobody can tell."""
+        return next((at for _, _, at in self._place.every(_object(sha256))), None)
+
+    def documents(self) -> Iterator[tuple[str, str, int, datetime]]:
+        """Every document: its kind, its key, its bytes, and when it was last written."""
+        for name, size, at in self._place.every("documents"):
+            parts = name.split("/")
+            if len(parts) == 3 and parts[2].endswith(".json"):
+                yield parts[1], parts[2].removesuffix(".json"), size, at
 
     # --- everything else ----------------------------------------------------------------------
 

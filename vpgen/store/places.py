@@ -13,6 +13,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -48,6 +49,12 @@ class Place(Protocol):
 
     def names(self, folder: str) -> Iterator[str]:
         """The file names directly in a folder, in no particular order."""
+
+    def every(self, folder: str) -> Iterator[tuple[str, int, datetime]]:
+        """Every name below a folder (or itself, a file) with its bytes and when it was written, in any order."""
+
+    def touch(self, name: str) -> None:
+        """It was written again, with what it holds: its age starts anew where a place can do that."""
 
     def url(self, name: str) -> str:
         """The full address of a name."""
@@ -137,6 +144,21 @@ class LocalFolder:
             return
         except OSError as exc:
             raise trouble(exc, "list", self.path(folder)) from exc
+
+    def every(self, folder: str) -> Iterator[tuple[str, int, datetime]]:
+        root = self.path(folder)
+        files = (
+            [root] if root.is_file() else (Path(above) / name for above, _, names in os.walk(root) for name in names)
+        )
+        for path in files:
+            with suppress(FileNotFoundError):
+                found = path.stat()
+                at = datetime.fromtimestamp(found.st_mtime, UTC)
+                yield path.relative_to(self.root).as_posix(), found.st_size, at
+
+    def touch(self, name: str) -> None:
+        with suppress(OSError):  # another user's file, or gone: then it is written, or found missing, by what follows
+            os.utime(self.path(name))
 
     def url(self, name: str) -> str:
         return self.path(name).as_uri()
@@ -245,6 +267,29 @@ class Remote:
         except Exception as exc:
             raise trouble(exc, "list", self.url(folder)) from exc
         yield from (entry["name"].rpartition("/")[2] for entry in entries if entry["type"] == "file")
+
+    def every(self, folder: str) -> Iterator[tuple[str, int, datetime]]:
+        try:
+            found = self._fs.find(self._path(folder), detail=True)
+        except FileNotFoundError:
+            self._absent()
+            return
+        except Exception as exc:
+            raise trouble(exc, "list", self.url(folder)) from exc
+        root = self._fs._strip_protocol(self._root).rstrip("/")  # noqa: SLF001  # how its own names are written
+        for name, entry in found.items():
+            at = entry.get("LastModified") or entry.get("created") or entry.get("mtime")
+            if isinstance(at, int | float):
+                at = datetime.fromtimestamp(at, UTC)
+            if isinstance(at, datetime):  # of what has no time nobody can say that it is old
+                yield (
+                    name.removeprefix(root).lstrip("/"),
+                    int(entry["size"]),
+                    at if at.tzinfo else at.replace(tzinfo=UTC),
+                )
+
+    def touch(self, name: str) -> None:
+        """Object stores cannot; their objects wait unused for a while instead (`vpgen.store.retention`)."""
 
     def url(self, name: str) -> str:
         return f"{self._url}/{name}"
