@@ -269,7 +269,7 @@ const both = {
     const turn = ++this.turn;
     for (const clip of this.clips) clip.playbackRate = Number($("speed").value);
     try {
-      await Promise.all(this.clips.map((clip) => clip.play()));
+      await Promise.all(this.clips.filter((clip) => !clip.ended).map((clip) => clip.play())); // an ended one would begin anew
     } catch {
       if (turn === this.turn) this.pause(); // the browser wants a gesture first
       return;
@@ -289,14 +289,16 @@ const both = {
     if (turn !== this.turn || !this.running) return;
     const [left, right] = this.clips;
     this.draw();
-    if (left.ended || right.ended || this.now() >= this.length - this.step / 4) {
-      const other = left.ended ? right : left;
-      if (other.ended || this.now() >= this.length - this.step / 4) {
-        if (!$("loop").checked) return this.pause();
-        for (const clip of this.clips) clip.pause();
-        if (await this.seek(0)) await this.start();
-        return;
-      }
+    const over = (clip) => clip.ended || clip.currentTime >= clip.duration - this.step / 4;
+    const lastFrame = (clip) => clip.ended || clip.currentTime >= clip.duration - this.step;
+    if (over(left) && over(right)) {
+      if (!$("loop").checked) return this.pause();
+      for (const clip of this.clips) clip.pause();
+      if (await this.seek(0)) await this.start();
+      return;
+    }
+    if (lastFrame(left) || lastFrame(right)) {
+      // Where one is shorter it waits at its end.
     } else if (left.readyState < 3 || right.readyState < 3) {
       for (const clip of this.clips) clip.pause();
       await new Promise((soon) => setTimeout(soon, 50));
