@@ -9,78 +9,29 @@ Every variant keeps its colour (Okabe and Ito's, which colour-blind eyes tell ap
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from decimal import Decimal
-from functools import cache, wraps
-from io import BytesIO
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vpgen.errors import MissingDependency
 from vpgen.lab.front import front
+from vpgen.lab.style import COLOURS, GREY, MARKERS, blank, figure_of, plain, styled
 from vpgen.lab.views import AFTER, UNITS, by_category, by_stage, why_not, with_unit
-from vpgen.media.contact_sheet import FONT
 from vpgen.money.prices import CATEGORIES, Category
-
-try:
-    import matplotlib as mpl
-    from matplotlib import font_manager
-    from matplotlib.figure import Figure
-except ImportError as error:
-    raise MissingDependency("pictures need matplotlib", remedy="pip install 'vpgen[lab]'") from error
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from vpgen.lab.result import Difference, Result
 
-P = ParamSpec("P")
-GREY = "#4d4d4d"
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-MARKERS = ("s", "^", "D", "v", "P", "X")
 OF_CATEGORY = dict(zip(CATEGORIES, ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#999999"), strict=True))
 OF_STATE = {"completed": "#d9dde3", "refused": "#e69f00", "failed": "#d55e00", "timeout": "#0072b2"}
 HATCHES = {"refused": "//", "failed": "xx", "timeout": ".."}
-WIDTH = 8.0
-"""Inches; what fits a page and, at 10 points, a phone held across."""
 FAR = 6.0
 """Standard deviations from which on the axis of differences is logarithmic."""
-_STYLE: dict[str, Any] = {
-    "font.size": 10, "axes.titlesize": 11, "axes.titleweight": "bold", "axes.titlelocation": "left",
-    "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True, "figure.facecolor": "white",
-    "grid.color": "#e3e6eb", "legend.frameon": False, "legend.fontsize": 9, "hatch.linewidth": 0.6,
-}  # fmt: skip
-
-
-def _styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
-    """Draw with our own defaults, and a font for letters the usual one lacks (Korean in an error, say)."""
-
-    @wraps(draw)
-    def styled(*args: P.args, **kwargs: P.kwargs) -> Figure:
-        style: Any = {**_STYLE, "font.family": ["DejaVu Sans", _own_font()]}
-        with mpl.rc_context(style):
-            return draw(*args, **kwargs)
-
-    return styled
-
-
-@cache
-def _own_font() -> str:
-    """Make our font known to Matplotlib, as bold too so that it does not complain of its absence; returns its name."""
-    fonts = font_manager.fontManager
-    fonts.addfont(str(FONT))
-    fonts.ttflist.append(replace(fonts.ttflist[-1], weight=700))
-    return str(fonts.ttflist[-1].name)
-
-
-def png(figure: Figure, *, dpi: int = 144) -> bytes:
-    """A figure as the bytes of a PNG file."""
-    out = BytesIO()
-    figure.savefig(out, format="png", dpi=dpi, metadata={"Software": None})
-    return out.getvalue()
 
 
 def looks_of(result: Result) -> dict[str, tuple[str, str]]:
@@ -91,7 +42,7 @@ def looks_of(result: Result) -> dict[str, tuple[str, str]]:
     return found
 
 
-@_styled
+@styled
 def differences(result: Result) -> Figure:
     """Each challenger less the baseline on every metric, in standard deviations of the baseline; right is better.
 
@@ -99,10 +50,10 @@ def differences(result: Result) -> Figure:
     """
     baseline, looks = result.experiment.baseline, looks_of(result)
     rows = [(metric, d) for metric in result.metrics for d in result.differences if d.metric == metric]
-    figure = Figure(figsize=(WIDTH, 1.5 + 0.36 * max(1, len(rows))), layout="constrained")
+    figure = figure_of(1.5 + 0.36 * max(1, len(rows)))
     axes = figure.subplots()
     if not rows:
-        return _nothing(figure, axes, "No pair has two clips to compare yet")
+        return blank(figure, axes, "No pair has two clips to compare yet")
     spread = {metric: _spread(result, metric) for metric in result.metrics}
     reach, ticks, labels, last = 1.0, [], [], None
     for place, (metric, d) in enumerate(rows):
@@ -145,14 +96,14 @@ def differences(result: Result) -> Figure:
     return figure
 
 
-@_styled
+@styled
 def quality_cost(result: Result) -> Figure:
     """Mean quality against mean USD a clip with 95 % crosses, the resampled means behind, and the Pareto front."""
     found, looks = front(result), looks_of(result)
-    figure = Figure(figsize=(WIDTH, 4.2 + 0.2 * len(found.table)), layout="constrained")
+    figure = figure_of(4.2 + 0.2 * len(found.table))
     axes = figure.subplots()
     if found.table.empty:
-        return _nothing(figure, axes, "No clip has a quality and a cost yet")
+        return blank(figure, axes, "No clip has a quality and a cost yet")
     for place, (variant, row) in enumerate(found.table.iterrows()):
         colour, marker = looks[str(variant)]
         drawn = slice(None, None, max(1, len(found.usd_drawn) // 400))
@@ -182,15 +133,15 @@ def quality_cost(result: Result) -> Figure:
     return figure
 
 
-@_styled
+@styled
 def latency(result: Result) -> Figure:
     """A waterfall: mean seconds of each stage by variant, each beginning when what it waits for is done."""
     seconds = by_stage(result)
     looks, variants = looks_of(result), list(seconds.columns)
-    figure = Figure(figsize=(WIDTH, 1.6 + (0.1 + 0.15 * len(variants)) * max(3, len(seconds))), layout="constrained")
+    figure = figure_of(1.6 + (0.1 + 0.15 * len(variants)) * max(3, len(seconds)))
     axes = figure.subplots()
     if seconds.empty or not variants:
-        return _nothing(figure, axes, "No stage has been timed yet")
+        return blank(figure, axes, "No stage has been timed yet")
     height, whole = 0.8 / len(variants), max(_mean(result, "seconds", variant) for variant in variants)
     for place, variant in enumerate(variants):
         ends: dict[str, float] = {}
@@ -218,15 +169,15 @@ def latency(result: Result) -> Figure:
     return figure
 
 
-@_styled
+@styled
 def cost(result: Result, target: Mapping[Category, Decimal]) -> Figure:
     """USD a clip stacked by category: on the left in their own scale, on the right against the target of one clip."""
     usd, whole = by_category(result), float(sum(target.values()))
-    figure = Figure(figsize=(WIDTH, 1.9 + 0.5 * (len(usd) + 1)), layout="constrained")
+    figure = figure_of(1.9 + 0.5 * (len(usd) + 1))
     near, far = figure.subplots(1, 2, width_ratios=(1.6, 1))
     if usd.empty:
         far.set_axis_off()
-        return _nothing(figure, near, "No clip has a cost yet")
+        return blank(figure, near, "No clip has a cost yet")
     _stack(near, usd)
     for place, total in enumerate(usd.sum(axis=1)):
         near.text(total, place, f" {with_unit(total, 'usd')}", va="center", fontsize=9)
@@ -255,12 +206,12 @@ def cost(result: Result, target: Mapping[Category, Decimal]) -> Figure:
     return figure
 
 
-@_styled
+@styled
 def sequential(result: Result) -> Figure:
     """The looks of each challenger: its mean difference with the always-valid interval, as pairs came in."""
     standings = result.verdict.standings
     count = max(1, len(standings))
-    figure = Figure(figsize=(WIDTH, 1.4 + (2.2 if count < 3 else 1.7) * count), layout="constrained")
+    figure = figure_of(1.4 + (2.2 if count < 3 else 1.7) * count)
     panels = figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0]
     metric, looks, margin = result.experiment.decision.metric, looks_of(result), result.experiment.decision.margin
     for axes, standing in zip(panels, standings, strict=False):
@@ -295,7 +246,7 @@ def sequential(result: Result) -> Figure:
 _DECISIONS = {"win": "better", "loss": "worse", "futile": "no difference worth going on for", "open": "still open"}
 
 
-@_styled
+@styled
 def failures(result: Result) -> Figure:
     """How the trials of each variant ended: completed, refused, failed or timed out, and for what reason."""
     states = ["completed", "refused", "failed", "timeout"]
@@ -303,7 +254,7 @@ def failures(result: Result) -> Figure:
     counts = {state: [_ended(result, name, state) for name in variants] for state in states}
     reasons = why_not(result).head(8)
     bars_high, text_high = 1.2 + 0.42 * len(variants), 0.2 * len(reasons)
-    figure = Figure(figsize=(WIDTH, bars_high + text_high + 0.4), layout="constrained")
+    figure = figure_of(bars_high + text_high + 0.4)
     axes, below = figure.subplots(2, 1, height_ratios=(bars_high, max(0.01, text_high)))
     below.set_axis_off()
     left = np.zeros(len(variants))
@@ -331,11 +282,6 @@ def failures(result: Result) -> Figure:
     below.text(0, 1, "\n".join(said), transform=below.transAxes, va="top", fontsize=8, gid="reasons")
     figure.legend(loc="outside upper right", ncols=len(states))
     return figure
-
-
-def plain(text: str) -> str:
-    """Text that Matplotlib takes as it is: a dollar starts no formula."""
-    return text.replace("$", r"\$")
 
 
 def _figures(d: Difference) -> str:
@@ -392,9 +338,3 @@ def _legend(figure: Figure, result: Result, variants: Any, labels: Mapping[str, 
         Line2D([], [], color=looks[name][0], marker=looks[name][1], lw=2, label=names[name]) for name in variants
     ]
     figure.legend(handles=handles, loc="outside lower left", ncols=3)
-
-
-def _nothing(figure: Figure, axes: Axes, why: str) -> Figure:
-    axes.set_axis_off()
-    axes.text(0.5, 0.5, why, ha="center", va="center", transform=axes.transAxes, color=GREY)
-    return figure

@@ -27,6 +27,7 @@ from vpgen.lab import plots
 from vpgen.lab.design import order
 from vpgen.lab.result import Result
 from vpgen.lab.side_by_side import sheet
+from vpgen.lab.style import png
 from vpgen.lab.views import changed, comparison, means, why_not
 from vpgen.lab.votes import find_experiment
 from vpgen.money.prices import dollars
@@ -81,17 +82,17 @@ def pictures(runtime: Runtime, result: Result, *, lossless: bool = False) -> Ite
     yield Picture(
         "differences", "chart", "What differs, and how sure that is",
         f"Each challenger against {baseline} on the same cases: right of the line is better. The bar is the 95 % "
-        "interval; a filled marker is clear of 0.", plots.png(plots.differences(result)),
+        "interval; a filled marker is clear of 0.", png(plots.differences(result)),
     )  # fmt: skip
     yield Picture(
         "quality-cost", "chart", "Quality against cost",
         "Crosses are 95 % intervals, the cloud is what other samples of the cases would have shown. The legend says in "
-        "what share of them nothing else is both as good and as cheap.", plots.png(plots.quality_cost(result)),
+        "what share of them nothing else is both as good and as cheap.", png(plots.quality_cost(result)),
     )  # fmt: skip
     yield Picture(
         "sequential", "chart", "What was known after each pair",
         "The bars hold at every look at once: to stop as soon as one leaves 0 deceives nobody.",
-        plots.png(plots.sequential(result)),
+        png(plots.sequential(result)),
     )  # fmt: skip
     with runtime.folder(f"sheet-{result.id}") as folder:
         seen = sheet(runtime, result, folder / "sheet.png")
@@ -105,17 +106,17 @@ def pictures(runtime: Runtime, result: Result, *, lossless: bool = False) -> Ite
     yield Picture(
         "latency", "chart", "Where the time goes",
         "Each stage begins when what it waits for is done; every stage as long as it took when it was made.",
-        plots.png(plots.latency(result)),
+        png(plots.latency(result)),
     )  # fmt: skip
     yield Picture(
         "cost", "chart", "What a clip costs",
         "As if each clip had been made alone: what variants share is counted for each of them.",
-        plots.png(plots.cost(result, runtime.prices.target)),
+        png(plots.cost(result, runtime.prices.target)),
     )  # fmt: skip
     yield Picture(
         "failures", "chart", "How the trials ended",
         "Refusals, failures and time-outs are outcomes: they count against the variant.",
-        plots.png(plots.failures(result)),
+        png(plots.failures(result)),
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import sqlalchemy as sa
 from pydantic import Field
@@ -19,6 +19,9 @@ from vpgen.errors import MissingDependency
 from vpgen.money.prices import CATEGORIES
 from vpgen.store.database import Database
 from vpgen.store.schema import Charge, Clip
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 By = Literal["day", "experiment", "provider", "stage", "category", "clip"]
 ZERO = Decimal(0)
@@ -112,14 +115,19 @@ def as_csv(rows: Iterable[Spent]) -> str:
 
 def plot(report: Spending, path: Path) -> None:
     """Stacked bars by category into a PNG, waste marked. Raises MissingDependency without matplotlib."""
+    figure(report).savefig(path, dpi=120)
+
+
+def figure(report: Spending) -> Figure:
+    """Stacked bars by category, waste marked. Raises MissingDependency without matplotlib."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingDependency(
-            "plots need matplotlib, which is not installed", remedy="pip install 'vpgen[track]', or use --csv"
+            "plots need matplotlib, which is not installed", remedy="pip install 'vpgen[lab]', or use --csv"
         ) from error
-    figure = Figure(figsize=(max(6.0, 1.2 + 0.5 * len(report.groups)), 4.5), layout="constrained")
-    axes = figure.subplots()
+    drawn = Figure(figsize=(max(6.0, 1.2 + 0.5 * len(report.groups)), 4.5), layout="constrained")
+    axes = drawn.subplots()
     names = [row.name for row in report.groups]
     base = [0.0] * len(names)
     for category in CATEGORIES:
@@ -131,7 +139,7 @@ def plot(report: Spending, path: Path) -> None:
     axes.set_title(f"{report.total.usd:.4f} USD by {report.by}")
     axes.tick_params(axis="x", labelrotation=60 if len(names) > 6 else 0)
     axes.legend()
-    figure.savefig(path, dpi=120)
+    return drawn
 
 
 def _empty() -> dict[str, Any]:
