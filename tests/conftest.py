@@ -10,7 +10,7 @@ from vpgen.config import PipelineConfig, load_config
 from vpgen.runtime import Runtime
 from vpgen.settings import Settings
 
-pytest_plugins = ["conftest_databases", "conftest_http", "conftest_sandbox"]
+pytest_plugins = ["conftest_databases", "conftest_http", "conftest_mlflow", "conftest_sandbox"]
 
 
 @pytest.fixture(autouse=True)

@@ -249,6 +249,9 @@ def quality(c: Candidacy) -> Clause:
     if found is None:
         return _clause("quality", f"no pair has the quality of {c.variant} and of {c.opponent}", passed=False)
     margin = c.gate.quality.margin
+    if found["low"] is None:
+        said = f"{found['mean']:+.4f} against {c.opponent}: {found['n']} pairs give no interval"
+        return _clause("quality", said, passed=False, margin=margin, **found)
     passed = found["low"] >= -margin
     said = (
         f"{found['mean']:+.4f} [{found['low']:+.4f}, {found['high']:+.4f}] against {c.opponent} over {found['n']} pairs"
