@@ -15,7 +15,7 @@ import psutil
 import pytest
 from toy_config import write_toy_config
 
-from vpgen import servers, studio
+from vpgen import background, servers, studio
 from vpgen.config import load_config
 from vpgen.errors import MissingDependency, VpgenError
 from vpgen.runtime import Runtime
@@ -53,11 +53,11 @@ def settings() -> Iterator[Settings]:
     found = Settings()
     yield found
     for module in ("http", "mlflow"):
-        servers._end(found.home.absolute() / "servers", module)
+        background.end(servers.folder_of(found), module)
 
 
 def leader(settings: Settings, module: str = "http") -> psutil.Process:
-    return servers._family(settings.home.absolute() / "servers", module)[0]
+    return background.family(servers.folder_of(settings), module)[0]
 
 
 def refusing(port: int) -> bool:

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import json
 import os
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,6 +23,7 @@ import filelock
 import httpx
 import psutil
 
+from vpgen import background
 from vpgen.errors import MissingDependency, StoreError, VpgenError
 from vpgen.settings import Settings
 from vpgen.tracking import EXPERIMENT, shown
@@ -33,8 +32,13 @@ START_SECONDS = 120.0
 """A Prefect server takes about half a minute on two busy cores."""
 PREFECT_PORT = 4200
 MLFLOW_PORT = 5000
-_OFF = {"DO_NOT_TRACK": "true", "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+OFF = {"DO_NOT_TRACK": "true", "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
 """Nothing is told to anybody outside."""
+
+
+def folder_of(settings: Settings) -> Path:
+    """Where the notes and logs of what runs in the background are."""
+    return settings.home.absolute() / "servers"
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,7 @@ def start_all(servers: Sequence[Server], settings: Settings) -> list[bool | Vpge
 
     Raises StoreError when the home cannot be written.
     """
-    folder = settings.home.absolute() / "servers"
+    folder = folder_of(settings)
     with ExitStack() as held:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -135,7 +139,7 @@ def _begin(server: Server, folder: Path) -> bool | VpgenError:
     """Start the process; False when there is one already, or what stands in the way."""
     if not server.command:
         return False
-    note = _note(folder, server.module)
+    note = background.note(folder, server.module)
     if note is not None and note["url"] != server.url:
         return VpgenError(
             f"{server.name} runs already, at {note['url']}",
@@ -143,23 +147,10 @@ def _begin(server: Server, folder: Path) -> bool | VpgenError:
         )
     if note is not None:
         return False
-    _end(folder, server.module)  # what a killed server may have left
+    background.end(folder, server.module)  # what a killed server may have left
     if (obstacle := _obstacle(server)) is not None:
         return obstacle
-    with (folder / f"{server.module}.log").open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603  # our own interpreter and our own arguments
-            [sys.executable, *server.command],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, **_OFF, **server.environment},
-            start_new_session=True,
-        )
-    created = psutil.Process(process.pid).create_time()
-    (folder / f"{server.module}.json").write_text(
-        json.dumps({"pid": process.pid, "created": created, "url": server.url})
-    )
-    process.returncode = 0  # it is meant to outlive this process: nobody waits for it
+    background.begin(folder, server.module, server.command, {**os.environ, **OFF, **server.environment}, url=server.url)
     return True
 
 
@@ -183,10 +174,10 @@ def _await(server: Server, began: bool | VpgenError, folder: Path) -> bool | Vpg
         return False if answers(server) else VpgenError(f"the {server.name} at {shown(server.url)} does not answer")
     log = folder / f"{server.module}.log"
     deadline = time.monotonic() + START_SECONDS
-    while not (answers(server) and _listens(_family(folder, server.module), server.port)):
-        if not _family(folder, server.module):
-            _end(folder, server.module)
-            return VpgenError(f"{server.name} ended as it started: {_tail(log)}", remedy=f"Its log is {log}")
+    while not (answers(server) and _listens(background.family(folder, server.module), server.port)):
+        if not background.family(folder, server.module):
+            background.end(folder, server.module)
+            return VpgenError(f"{server.name} ended as it started: {background.tail(log)}", remedy=f"Its log is {log}")
         if time.monotonic() > deadline:
             return VpgenError(
                 f"{server.name} is running but does not answer at {server.url}",
@@ -198,59 +189,7 @@ def _await(server: Server, began: bool | VpgenError, folder: Path) -> bool | Vpg
 
 def stop(server: Server, settings: Settings) -> bool:
     """Stop the server that was started here, with its children; returns whether there was one."""
-    return _end(settings.home.absolute() / "servers", server.module)
-
-
-def _end(folder: Path, module: str) -> bool:
-    family = _family(folder, module)
-    (folder / f"{module}.json").unlink(missing_ok=True)
-    for member in family:
-        with suppress(psutil.NoSuchProcess):
-            member.terminate()
-    for member in psutil.wait_procs(family, timeout=10)[1]:
-        with suppress(psutil.NoSuchProcess):
-            member.kill()
-    psutil.wait_procs(family, timeout=5)
-    return bool(family)
-
-
-def _note(folder: Path, module: str) -> dict[str, Any] | None:
-    """What was noted when the server was started here; None when it was not, or has ended since."""
-    try:
-        noted: dict[str, Any] = json.loads((folder / f"{module}.json").read_text())
-        process = psutil.Process(noted["pid"])
-    except (OSError, ValueError, psutil.NoSuchProcess):
-        return None
-    return noted if _alive(process, noted["created"]) else None
-
-
-def _alive(process: psutil.Process, created: float) -> bool:
-    """Is it still the noted process? The system's idea of when that began moves with its clock."""
-    with suppress(psutil.NoSuchProcess):
-        return process.status() != psutil.STATUS_ZOMBIE and abs(process.create_time() - created) < 2.0
-    return False
-
-
-def _family(folder: Path, module: str) -> list[psutil.Process]:
-    """Every process of the noted server: its children outlive it when it is killed, and hold its port."""
-    try:
-        noted = json.loads((folder / f"{module}.json").read_text())
-    except (OSError, ValueError):
-        return []
-    with suppress(psutil.NoSuchProcess):
-        leader = psutil.Process(noted["pid"])
-        if _alive(leader, noted["created"]):
-            return [leader, *leader.children(recursive=True)]
-        if leader.status() != psutil.STATUS_ZOMBIE:  # the number went to another process: the whole session is gone
-            return []
-    return [member for member in psutil.process_iter() if _session(member) == noted["pid"] and member.is_running()]
-
-
-def _session(process: psutil.Process) -> int | None:
-    try:
-        return os.getsid(process.pid) if process.status() != psutil.STATUS_ZOMBIE else None
-    except (AttributeError, OSError, psutil.Error):  # Windows has no sessions
-        return None
+    return background.end(folder_of(settings), server.module)
 
 
 def _listens(family: Iterable[psutil.Process], port: int) -> bool:
@@ -267,7 +206,7 @@ def _port(settings: Settings, module: str, port: int, default: int) -> int:
     """The port asked for; when that is only the default: where it runs already, else the first that is free."""
     if port != default:
         return port
-    note = _note(settings.home.absolute() / "servers", module)
+    note = background.note(folder_of(settings), module)
     if note is not None:
         return httpx.URL(note["url"]).port or default
     return next((near for near in range(default, default + 20) if not _taken(near)), default)
@@ -372,13 +311,8 @@ def _serve(settings: Settings, say: Callable[[str], None]) -> Server | None:
             say(f"{server.name:<8} has no page: {outcome}. The clip is made all the same")
     if own:
         os.environ.update({"PREFECT_API_URL": f"{scheduler.url}/api", **scheduler.environment})
-    os.environ.update(_OFF)
+    os.environ.update(OFF)
     # Prefect's and MLflow's clients would ask a company's proxy for what is on this machine.
     for name in ("NO_PROXY", "no_proxy"):
         os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1,localhost")))
     return tracker if tracker in up else None
-
-
-def _tail(log: Path) -> str:
-    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    return " / ".join(lines[-3:])[-400:]
