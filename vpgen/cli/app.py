@@ -13,7 +13,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vpgen import __version__
-from vpgen.cli import batch, catalogue, champion, doctor, experiment, journal, production, project, rate, sandbox
+from vpgen.cli import (
+    batch,
+    catalogue,
+    champion,
+    doctor,
+    experiment,
+    journal,
+    production,
+    project,
+    rate,
+    report_command,
+    sandbox,
+)
 from vpgen.cli.common import Json, Out, console, fail, report, settings_output
 from vpgen.errors import VpgenError
 
@@ -34,6 +46,7 @@ app = typer.Typer(
 )
 app.add_typer(project.app, name="project")
 app.add_typer(experiment.app, name="experiment")
+app.add_typer(report_command.app, name="report")
 app.add_typer(journal.app, name="journal")
 app.add_typer(champion.app, name="champion")
 app.command()(journal.cost)

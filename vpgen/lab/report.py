@@ -177,6 +177,17 @@ def headline(result: Result) -> str:
     }[verdict.stopped_for]
 
 
+def verdict_html(result: Result) -> str:
+    """The question and its answer, for a notebook's cell."""
+    question = " ".join(result.experiment.question.split()) or result.name
+    spent = f"{result.id}: {result.state}, {dollars(result.spent_usd)} USD spent"
+    return str(
+        Markup("<h2>{}</h2><p style='font-size:1.2em'><b>{}</b></p><p>{}.</p><p>{}</p>").format(
+            question, headline(result), result.verdict.why.rstrip("."), spent
+        )
+    )
+
+
 def _design(result: Result, pairs: int) -> str:
     experiment, rule = result.experiment, result.experiment.decision
     weights = ", ".join(f"{name} ({metric.weight:g})" for name, metric in experiment.metrics.items() if metric.weight)

@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import sqlalchemy as sa
 
-from vpgen.errors import Corrupted, InvalidInput, MissingDependency, NotFound
+from vpgen.errors import Corrupted, InvalidInput, MissingDependency, NotFound, StoreError
 from vpgen.money.prices import CATEGORIES
 from vpgen.money.spending import By, spending
 from vpgen.results import find
@@ -171,6 +172,19 @@ def latency(clips: pd.DataFrame) -> Figure:
     axes.set_xlabel("seconds a clip took")
     figure.legend(loc="outside upper right", ncols=2)
     return figure
+
+
+def write_csv(folder: str, **tables: pd.DataFrame) -> list[str]:
+    """Write each table as CSV into the folder; an empty name writes nothing. Raises StoreError."""
+    if not folder:
+        return []
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        for name, table in tables.items():
+            table.to_csv(Path(folder) / f"{name}.csv")
+    except OSError as error:
+        raise StoreError(f"cannot write to {folder}: {error.strerror}", remedy="Give another folder as out") from error
+    return [f"{name}.csv" for name in tables]
 
 
 def _scores(runtime: Runtime, clip_id: str) -> dict[str, float]:

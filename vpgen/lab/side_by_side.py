@@ -87,7 +87,7 @@ def players(runtime: Runtime, result: Result, pair: int) -> str:
         video = _video(runtime, own, name)
         inner = f"<div class=none>{escape(_ending(own, name))}</div>"
         if video is not None:
-            inner = f'<video src="{_data_uri(video.path, "video/mp4")}" loop muted playsinline preload=auto></video>'
+            inner = f'<video src="{data_uri(video.path, "video/mp4")}" loop muted playsinline preload=auto></video>'
         cells.append(f"<figure>{inner}<figcaption>{escape(_caption(own, name, shown=True))}</figcaption></figure>")
     return _PLAYERS.replace("CELLS", "".join(cells))
 
@@ -192,5 +192,6 @@ def _ending(own: pd.DataFrame, variant: str) -> str:
     return "no longer in the store" if state == "completed" else state
 
 
-def _data_uri(path: Path, kind: str) -> str:
+def data_uri(path: Path, kind: str) -> str:
+    """A file as an address that holds the file itself; `kind` is its MIME type."""
     return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"

@@ -110,6 +110,15 @@ def comparison(result: Result) -> list[dict[str, str]]:
     return rows
 
 
+def differences_table(result: Result) -> pd.DataFrame:
+    """The differences as numbers, one row a variant and metric."""
+    import pandas as pd
+
+    rows = [d.model_dump() for d in result.differences]
+    names = ["n", "mean", "low", "high", "p_value", "p_adjusted", "effect", "better"]
+    return pd.DataFrame(rows, columns=["variant", "metric", *names]).set_index(["variant", "metric"])
+
+
 def changed(experiment: Experiment, variant: str) -> list[str]:
     """How a variant differs from the baseline, in words: backends and parameters of stages, other keys by name."""
     base, other = experiment.variants[experiment.baseline], experiment.variants[variant]
