@@ -17,7 +17,9 @@ from vpgen.runtime import Runtime
 @flow(name="preview", flow_run_name="preview: {story:.60}", persist_result=False, validate_parameters=True)
 async def preview(
     story: str = Field(description="Who, where, and how the camera moves; Korean or English"),
-    config: str = Field(default="animatic", description=f"One of {', '.join(shipped())}, or the path of a YAML file"),
+    config: str | None = Field(
+        default=None, description=f"One of {', '.join(shipped())}, or a YAML file; empty: the champion, or VPGEN_CONFIG"
+    ),
     seed: Annotated[int, Field(ge=0)] = Field(default=0, description="Another seed draws another person and place"),
     character: Path | None = Field(default=None, description="Your own picture of the person: a file where this runs"),
     background: Path | None = Field(default=None, description="Your own picture of the place: a file where this runs"),
@@ -30,7 +32,7 @@ async def preview(
             async with on_page(runtime, PREVIEW_STEPS) as page:
                 clip = await studio.preview(
                     story,
-                    config=config,
+                    config=await page.serving("preview", config),
                     seed=seed,
                     character=character,
                     background=background,

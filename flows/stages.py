@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from decimal import Decimal
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 from uuid import UUID
 
 import cv2
@@ -22,9 +22,12 @@ from prefect.artifacts import (
     aupdate_progress_artifact,
 )
 from prefect.cache_policies import NO_CACHE
+from prefect.runtime import deployment
 from prefect.states import Cancelled, Completed, Failed
 
-from vpgen.errors import StageFailed, VpgenError
+from vpgen import switch
+from vpgen.config import PipelineConfig
+from vpgen.errors import Paused, StageFailed, VpgenError
 from vpgen.events import Event
 from vpgen.runtime import Runtime
 from vpgen.studio import Clip
@@ -100,7 +103,7 @@ class Page:
 
         async def put() -> None:
             await acreate_table_artifact(key="stages", table=_stages(clip), description=f"{clip.id}: {how}")
-            total = f"{clip.id}: {_usd(clip.cost.total)} USD of {_usd(clip.cost.target)}"
+            total = f"{clip.id}: {usd_text(clip.cost.total)} USD of {usd_text(clip.cost.target)}"
             await acreate_table_artifact(key="cost", table=_cost(clip), description=total)
             await acreate_table_artifact(key="scores", table=_scores(clip), description=clip.id)
             await acreate_image_artifact(
@@ -116,10 +119,34 @@ class Page:
         """Put what went wrong on the page, with what it cost and what to do."""
         if isinstance(error, StageFailed) and error.__cause__ is not None:
             self._log.error("%s", "".join(traceback.format_exception(error.__cause__)).rstrip())
-        text = f"**{type(error).__name__}**: {error}\n\n- cost of the failed attempt: {_usd(error.cost_usd)} USD"
+        text = f"**{type(error).__name__}**: {error}\n\n- cost of the failed attempt: {usd_text(error.cost_usd)} USD"
         if error.remedy:
             text += f"\n- what to do: {error.remedy}"
         await self._put(acreate_markdown_artifact(key="error", markdown=text, description="Why there is no clip"))
+
+    async def serving(self, profile: Literal["preview", "final"], config: str | None) -> PipelineConfig | str | None:
+        """The config to use: the one asked for, else, in production, the champion's. Raises Paused.
+
+        A run is production when it is a deployment's. While a new champion is on trial only batches try it. Nobody was
+        ever promoted: None, and the studio's default serves.
+        """
+        if not deployment.id:
+            return config
+        await asyncio.to_thread(switch.check, self._runtime.database)
+        if config:
+            return config
+        from vpgen.lab import champions  # a second to import
+
+        champion = await asyncio.to_thread(champions.current, self._runtime, profile)
+        if champion.note:
+            self._log.warning("%s", champion.note)
+        if not champion.number and "by hand" not in champion.note:
+            return None
+        trial = champion.canary is not None and champion.previous is not None
+        self._log.info(
+            "champion %s of %s%s", champion.number, profile, ", still on trial: the one before serves" * trial
+        )
+        return champion.previous if trial else champion.config
 
     async def open(self) -> None:
         """Start the progress bar."""
@@ -172,9 +199,24 @@ async def on_page(runtime: Runtime, total: int) -> AsyncIterator[Page]:
 
 
 async def as_flow(work: Awaitable[Clip]) -> str | State[Any]:
-    """The id of the clip; its errors and Ctrl-C as final states that say what happened, without Prefect's traceback."""
+    """The id of the clip, or how it ended without one."""
+    clip_id: str | None = None
+
+    async def made() -> State[Any]:
+        nonlocal clip_id
+        clip_id = (await work).id
+        return Completed()
+
+    state = await as_state(made())
+    return state if clip_id is None else clip_id
+
+
+async def as_state(work: Awaitable[State[Any]]) -> State[Any]:
+    """Its state; errors and Ctrl-C as final states that say what happened, without Prefect's traceback."""
     try:
-        return (await work).id
+        return await work
+    except Paused as error:
+        return Cancelled(name="Paused", message=f"{error.message}. {error.remedy}")
     except VpgenError as error:
         return Failed(message=f"{type(error).__name__}: {error}", data=error)
     except asyncio.CancelledError:
@@ -190,7 +232,7 @@ def _end(event: Event | None) -> State[None]:
     if event.kind == "cached":
         return Completed(name="Cached", message=f"{event.backend}: it was in the store")
     return Completed(
-        message=f"{event.backend}: {event.seconds:.2f} s, {event.cpu_seconds:.2f} CPU s, {_usd(event.usd)} USD"
+        message=f"{event.backend}: {event.seconds:.2f} s, {event.cpu_seconds:.2f} CPU s, {usd_text(event.usd)} USD"
     )
 
 
@@ -202,7 +244,7 @@ def _stages(clip: Clip) -> list[dict[str, Any]]:
             "result": {"fused": "inside the next stage"}.get(entry.how, entry.how),
             "seconds": f"{entry.seconds:.2f}" if entry.how == "made" else "",
             "CPU seconds": f"{entry.cpu_seconds:.2f}" if entry.how == "made" else "",
-            "USD": _usd(entry.usd) if entry.how == "made" else "",
+            "USD": usd_text(entry.usd) if entry.how == "made" else "",
         }
         for entry in clip.trail
     ]
@@ -212,9 +254,9 @@ def _cost(clip: Clip) -> list[dict[str, Any]]:
     return [
         {
             "category": line.category,
-            "USD": _usd(line.usd),
-            "estimated": _usd(line.estimate_usd),
-            "target": _usd(line.target_usd),
+            "USD": usd_text(line.usd),
+            "estimated": usd_text(line.estimate_usd),
+            "target": usd_text(line.target_usd),
         }
         for line in clip.cost.lines
     ]
@@ -232,7 +274,7 @@ def _scores(clip: Clip) -> list[dict[str, Any]]:
     ]
 
 
-def _usd(usd: Decimal | None) -> str:
+def usd_text(usd: Decimal | None) -> str:
     """Without the exponent of a tiny sum; "unknown" is never 0."""
     return "unknown" if usd is None else f"{usd:.6f}".rstrip("0").rstrip(".")
 

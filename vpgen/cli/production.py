@@ -28,15 +28,40 @@ def go_on(*, as_json: bool) -> None:
 
 
 def _throw(*, paused: bool, reason: str, as_json: bool) -> None:
-    from vpgen import switch
+    from vpgen import deploy, switch
     from vpgen.runtime import Runtime
 
     with Runtime.open() as runtime:
         found = (switch.pause if paused else switch.resume)(runtime.database, reason)
+        pools = deploy.hold(runtime.settings, paused=paused)
     if as_json:
         typer.echo(found.model_dump_json())
-    else:
-        typer.echo(f"production: {found}")
+        return
+    typer.echo(f"production: {found}")
+    if pools:
+        typer.echo(pools)
+
+
+def up(
+    prefect_port: Annotated[int, typer.Option(help="Port of the Prefect page")] = 4200,
+    mlflow_port: Annotated[int, typer.Option(help="Port of the MLflow page")] = 5000,
+) -> None:
+    """Start production on this machine: Prefect, MLflow, the work pools, the deployments, a worker a pool.
+
+    Everything runs in the background, on loopback only, and in the current folder: relative paths and .env count here.
+    """
+    from vpgen import deploy
+    from vpgen.settings import Settings
+
+    deploy.up(Settings(), prefect_port=prefect_port, mlflow_port=mlflow_port, say=typer.echo)
+
+
+def down() -> None:
+    """Stop what `vpgen up` started: the workers first, then the servers."""
+    from vpgen import deploy
+    from vpgen.settings import Settings
+
+    deploy.down(Settings(), say=typer.echo)
 
 
 def housekeeping(
