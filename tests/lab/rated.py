@@ -62,7 +62,7 @@ def film_experiment(runtime: Runtime, folder: Path, pairs: int = 2) -> str:
             clip = studio.run(made)
             values = {score.name: score.value for score in clip.scores.scores if score.value is not None}
             with runtime.database.write() as session:
-                session.add(trial(EXPERIMENT, pair, variant, clip.id, values=values))
+                session.add(trial(EXPERIMENT, pair, variant, clip.id, values={"numbers": values}))
     return EXPERIMENT
 
 

@@ -19,6 +19,7 @@ from vpgen.lab.front import front
 from vpgen.lab.style import COLOURS, GREY, MARKERS, blank, figure_of, plain, styled
 from vpgen.lab.views import AFTER, UNITS, by_category, by_stage, why_not, with_unit
 from vpgen.money.prices import CATEGORIES, Category
+from vpgen.money.spending import COLOURS as OF_CATEGORY
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
     from vpgen.lab.result import Difference, Result
 
-OF_CATEGORY = dict(zip(CATEGORIES, ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#999999"), strict=True))
 OF_STATE = {"completed": "#d9dde3", "refused": "#e69f00", "failed": "#d55e00", "timeout": "#0072b2"}
 HATCHES = {"refused": "//", "failed": "xx", "timeout": ".."}
 FAR = 6.0

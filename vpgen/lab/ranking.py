@@ -108,7 +108,7 @@ def ranking(runtime: Runtime, experiment: Experiment) -> Ranking:
     found = pairings(runtime.database, experiment.id)
     with runtime.database.read() as session:
         trials = list(session.scalars(sa.select(Trial).where(Trial.experiment_id == experiment.id)))
-    values = {(trial.pair, trial.variant): trial.values for trial in trials}
+    values = {(trial.pair, trial.variant): trial.values.get("numbers", {}) for trial in trials}
     variants = sorted({trial.variant for trial in trials})
     return Ranking(
         experiment=experiment.id,

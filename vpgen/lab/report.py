@@ -133,7 +133,7 @@ def _page(template: str, runtime: Runtime, result: Result, drawn: list[Picture])
         question=" ".join(experiment.question.split()) or experiment.name,
         headline=headline(result),
         tone={"win": "win", "loss": "loss"}.get(verdict.stopped_for, ""),
-        why=verdict.why.removeprefix(f"{winner} wins: ").rstrip("."),
+        why=because(result),
         winner=winner,
         tiles=[
             ("winner", winner or ("none yet" if result.state == "running" else f"none: {experiment.baseline} stays")),
@@ -177,13 +177,18 @@ def headline(result: Result) -> str:
     }[verdict.stopped_for]
 
 
+def because(result: Result) -> str:
+    """Why, without what the headline says already."""
+    return result.verdict.why.removeprefix(f"{result.verdict.winner} wins: ").rstrip(".")
+
+
 def verdict_html(result: Result) -> str:
     """The question and its answer, for a notebook's cell."""
     question = " ".join(result.experiment.question.split()) or result.name
     spent = f"{result.id}: {result.state}, {dollars(result.spent_usd)} USD spent"
     return str(
         Markup("<h2>{}</h2><p style='font-size:1.2em'><b>{}</b></p><p>{}.</p><p>{}</p>").format(
-            question, headline(result), result.verdict.why.rstrip("."), spent
+            question, headline(result), because(result), spent
         )
     )
 

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from vpgen.clip import Value
 from vpgen.errors import MissingDependency
-from vpgen.money.prices import CATEGORIES
+from vpgen.money.prices import CATEGORIES, Category
 from vpgen.store.database import Database
 from vpgen.store.schema import Charge, Clip
 
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 By = Literal["day", "experiment", "provider", "stage", "category", "clip"]
 ZERO = Decimal(0)
+COLOURS: dict[Category, str] = dict(
+    zip(CATEGORIES, ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#999999"), strict=True)
+)
+"""Of categories in every picture; Okabe and Ito's, which colour-blind eyes tell apart."""
 
 
 class Spent(Value):
@@ -130,15 +134,16 @@ def figure(report: Spending) -> Figure:
     axes = drawn.subplots()
     names = [row.name for row in report.groups]
     base = [0.0] * len(names)
-    for category in CATEGORIES:
+    for category, colour in COLOURS.items():
         heights = [float(row.by_category.get(category, ZERO)) for row in report.groups]
-        axes.bar(names, heights, bottom=base, label=category)
+        axes.bar(names, heights, 0.6, bottom=base, label=category, color=colour)
         base = [low + height for low, height in zip(base, heights, strict=True)]
     axes.plot(names, [float(row.waste) for row in report.groups], "kx", label="of which waste")
+    axes.set_xlim(-0.6, max(3.0, len(names)) - 0.4)
     axes.set_ylabel("USD")
     axes.set_title(f"{report.total.usd:.4f} USD by {report.by}")
     axes.tick_params(axis="x", labelrotation=60 if len(names) > 6 else 0)
-    axes.legend()
+    drawn.legend(loc="outside upper right", ncols=6, fontsize=8, frameon=False)
     return drawn
 
 
