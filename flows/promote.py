@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from typing import Annotated, Any, Literal
 
 from prefect import State, flow, get_run_logger
 from prefect.artifacts import acreate_table_artifact
 from prefect.exceptions import FlowPauseTimeout
-from prefect.flow_runs import apause_flow_run
+from prefect.flow_runs import apause_flow_run, asuspend_flow_run
 from prefect.input import RunInput
+from prefect.runtime import deployment
 from prefect.states import Completed, Failed
 from pydantic import Field
 
@@ -72,18 +74,29 @@ async def promote(
 
 
 async def _ask(found: Candidate, reason: str, override: str | None, wait_hours: float) -> Approval:
-    """The run is Paused until somebody fills in the form (Resume, on its page)."""
+    """The run is Paused until somebody fills in the form (Resume, on its page).
+
+    A deployed run does not wait in a worker's slot: it is Suspended, and starts anew once it is answered. It is asked
+    again when the champion or the gate is another by then.
+    """
     lines = [f"**{found.variant}** of `{found.result.id}` as champion of **{found.champion.profile}**: {reason}", ""]
     if override:
         lines += [f"The gate failed, and it is asked to override it: {override}", ""]
     lines += [f"- {'passed' if c.passed else '**failed**'}, {c.name}: {c.evidence}" for c in found.clauses]
     form = Approval.with_initial_data(description="\n".join(lines))
+    seconds, key = round(wait_hours * 3600), _seen(found)
+    if deployment.id:
+        return await asuspend_flow_run(wait_for_input=form, timeout=seconds, key=key)
     try:
-        return await apause_flow_run(
-            wait_for_input=form, timeout=round(wait_hours * 3600), poll_interval=POLL_SECONDS, key="approval"
-        )
+        return await apause_flow_run(wait_for_input=form, timeout=seconds, poll_interval=POLL_SECONDS, key=key)
     except FlowPauseTimeout:
         raise VpgenError(f"nobody answered within {wait_hours:g} h; nothing was changed") from None
+
+
+def _seen(found: Candidate) -> str:
+    """What an approval is good for: this run against this champion, with this gate."""
+    matters = (found.result.id, found.champion.recorded, found.champion.config.name, [c.passed for c in found.clauses])
+    return f"approval-{hashlib.sha256(repr(matters).encode()).hexdigest()[:12]}"
 
 
 async def _show(found: Candidate) -> None:
@@ -114,10 +127,10 @@ def _appoint(
     """Through the gate again, since hours may have passed. Raises Conflict when there is another champion by now."""
     with Runtime.open() as runtime:
         found = champions.candidate(runtime, experiment, variant)
-        if (found.champion.number, found.result.id) != (shown.champion.number, shown.result.id):
+        if _seen(found) != _seen(shown):
             raise Conflict(
-                f"{found.champion.profile} has another champion (number {found.champion.number}) or {experiment} another "
-                "run than when this was approved; nothing was changed",
+                f"the champion of {found.champion.profile} (number {found.champion.number} now) or the gate is another "
+                "than when this was approved; nothing was changed",
                 remedy="Look at `vpgen champion`, and run this again",
             )
         trial = parse(canary, found.candidacy.gate.limits(found.champion.profile)) if canary else None

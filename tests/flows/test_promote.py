@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -82,6 +84,48 @@ def test_an_approved_promotion_is_made_in_the_approvers_name(
     assert {row["clause"] for row in table} >= {"quality", "cost", "latency", "safety"}
     with Runtime.open(Settings()) as runtime:
         assert str(champions.current(runtime, "final").canary) == "the first 10 clip(s)"
+
+
+def execute(recorded: Recorded, run_id: str) -> None:
+    """What a worker does with a run: a process of its own."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "PREFECT_API_URL": f"{recorded.url}/api",
+        "PREFECT_HOME": str(recorded.home / "prefect"),
+        "DO_NOT_TRACK": "true",
+    }
+    environment["PREFECT__FLOW_RUN_ID"] = run_id
+    line = [sys.executable, "-m", "prefect.engine"]
+    done = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_deployed_run_waits_in_no_workers_slot(recorded: Recorded, won: Result) -> None:
+    """It is suspended, its process ends, and once it is approved another process goes on where it was."""
+
+    def post(path: str, body: dict[str, Any]) -> dict[str, Any]:
+        reply = httpx.post(f"{recorded.url}/api/{path}", json=body, trust_env=False)
+        return dict(reply.raise_for_status().json())
+
+    flow = post("flows/", {"name": "promote"})
+    deployed = post(
+        "deployments/",
+        {"name": won.id, "flow_id": flow["id"], "entrypoint": "flows.promote.promote", "pull_steps": []},
+    )
+    parameters = {"experiment": won.id, "variant": "neural"}
+    run_id = post(f"deployments/{deployed['id']}/create_flow_run", {"parameters": parameters})["id"]
+
+    def state() -> str:
+        return str(httpx.get(f"{recorded.url}/api/flow_runs/{run_id}", trust_env=False).json()["state"]["name"])
+
+    execute(recorded, run_id)
+    assert state() == "Suspended"
+    assert record() == []
+    assert post(f"flow_runs/{run_id}/resume", {"run_input": {"decision": "approve", "by": "lee"}})["status"] == "ACCEPT"
+    execute(recorded, run_id)
+    assert state() == "Completed"
+    assert record() == [("final", 1, "lee", "it won the experiment", None)]
 
 
 def test_a_rejected_promotion_changes_nothing(recorded: Recorded, run_flow: RunFlow, won: Result) -> None:
