@@ -320,6 +320,17 @@ def test_an_alias_moved_by_hand_is_honoured(tracked: Runtime, tmp_path: Path, mo
     assert "has no config" in champion.note
 
 
+def test_a_rollback_undoes_a_move_by_hand(tracked: Runtime, tmp_path: Path) -> None:
+    """What served before the alias was moved is the last promotion; once more, and it is the one before that."""
+    promoted(tracked, tmp_path, 2)
+    promoted(tracked, tmp_path, 3, name="second")
+    client_of(tracked).set_registered_model_alias("vpgen-final", "champion", "1")
+    for served, restored in (("shade-3", 2), ("shade-2", 1), ("animatic", 0)):
+        row = champions.roll_back(tracked, "final", actor="lee", reason="who did that?")
+        assert (row.config["name"], row.evidence["restores"]) == (served, restored)
+        assert champions.current(tracked, "final").note == ""
+
+
 def test_an_alias_or_registry_that_is_gone_does_not_stop_production(
     tracked: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -234,13 +234,12 @@ def _tell(runtime: Runtime, row: Promotion) -> Promotion:
 
 def _before(runtime: Runtime, champion: Champion) -> tuple[int, Mapping[str, Any]]:
     """What a rollback takes back (its number), and what it restores: a number and a config."""
+    latest = latest_row(runtime, champion.profile)
     row = champion.promotion
+    if latest is not None and (row is None or row.id != latest.id):  # somebody moved the alias by hand
+        return champion.number, {"number": latest.number, "config": latest.config}
     while row is not None and row.action != "promote":  # it restored an earlier one: that one's predecessor
         row = row_of(runtime, champion.profile, row.evidence["restores"])
-    if row is None and champion.previous is not None and champion.promotion is None:  # moved by hand to a foreign one
-        latest = latest_row(runtime, champion.profile)
-        if latest is not None:
-            return 0, {"number": latest.number, "config": latest.config}
     if row is None:
         said = "nobody was ever promoted" if champion.promotion is None else "it is the config from before them all"
         raise IllegalMove(
