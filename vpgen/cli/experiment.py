@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,7 +25,8 @@ app = typer.Typer(
 
     [bold]vpgen experiment run[/] experiments/finishing.yaml --dry-run   [dim]what it would make and cost[/]
     [bold]vpgen experiment run[/] experiments/finishing.yaml             [dim]again after a stop: it goes on[/]
-    [bold]vpgen experiment show[/] finishing                             [dim]tables and the verdict[/]""",
+    [bold]vpgen experiment show[/] finishing                             [dim]tables and the verdict[/]
+    [bold]vpgen experiment report[/] finishing                           [dim]the same with pictures, one HTML file[/]""",
 )
 File = Annotated[str, typer.Argument(help="A YAML file, or the name of one that ships: finishing, matting")]
 Named = Annotated[str, typer.Argument(help="An experiment's name (the newest of it) or id")]
@@ -81,6 +83,25 @@ def show(experiment: Named, as_json: Json = False) -> None:
 
     with Runtime.open() as runtime:
         _print(load(runtime, experiment), as_json=as_json)
+
+
+@app.command()
+def report(
+    experiment: Named,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="An HTML file, or a folder for Markdown and its pictures")
+    ] = None,
+) -> None:
+    """Write the verdict, tables and pictures as one HTML file that loads nothing, or as Markdown into a folder."""
+    from vpgen.lab.report import write_html, write_markdown
+    from vpgen.lab.result import load
+    from vpgen.runtime import Runtime
+
+    with Runtime.open() as runtime:
+        result = load(runtime, experiment)
+        target = out or Path(f"{result.name}.html")
+        write = write_html if target.suffix.lower() in {".html", ".htm"} else write_markdown
+        typer.echo(write(runtime, result, target).absolute())
 
 
 @app.command("list")
