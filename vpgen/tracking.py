@@ -43,8 +43,10 @@ _ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
-"""For MLflow's client, where the user has not said otherwise: give up soon, and tell nobody outside."""
+"""For MLflow's client, where the user has not said otherwise: give up soon, tell nobody outside, and stay out of what
+commands print."""
 _VIEW = "mlflow.experimentKind"
 """Without it MLflow opens the experiment on an empty page about language models, not on its runs."""
 _VIEW_RUNS = "custom_model_development"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ import sqlalchemy as sa
 from contenders import contest, shade
 from lab_results import lab_trial
 
-from vpgen import faults
+from vpgen import faults, servers
 from vpgen.errors import Conflict, GateFailed, IllegalMove, NotFound, StoreError
 from vpgen.lab import champions, registry
 from vpgen.lab.canary import Canary
@@ -102,6 +103,29 @@ def test_a_promotion_is_a_version_with_its_evidence(tracked: Runtime, tmp_path: 
     assert champions.current(tracked, "preview").number == 0
 
 
+def test_a_server_is_told_over_http(
+    tracked_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Version, alias and files are there as in a file of one's own, and MLflow prints nothing between our lines."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    server = servers.mlflow(Settings(), port)
+    servers.start(server, Settings())
+    try:
+        monkeypatch.setenv("VPGEN_TRACKING_URI", server.url)
+        with Runtime.open(Settings()) as runtime:
+            row = promoted(runtime, tmp_path, 2)
+            assert row.registry_version == "1"
+            assert (champions.current(runtime, "final").number, champions.current(runtime, "final").note) == (1, "")
+            assert champions.roll_back(runtime, "final", actor="lee", reason="r").registry_version == "2"
+            version = client_of(runtime).get_model_version_by_alias("vpgen-final", "champion")
+            assert len(client_of(runtime).list_artifacts(version.run_id, "champion")) == 2
+    finally:
+        monkeypatch.delenv("VPGEN_TRACKING_URI")
+        servers.stop(server, Settings())
+    assert capfd.readouterr().out == ""
+
+
 def test_a_failed_gate_changes_nothing_unless_it_is_overridden(tracked: Runtime, tmp_path: Path) -> None:
     """The error carries every clause; with a reason it goes through, and the reason is in record and registry."""
     result = contest(tracked, tmp_path, state="running")
@@ -178,7 +202,7 @@ RACE = """
 import sys
 import mlflow.store.tracking.sqlalchemy_store  # here, or each process takes its seconds
 import pandas, scipy.stats
-from vpgen import faults
+from vpgen import faults, servers
 from vpgen.errors import VpgenError
 from vpgen.lab import champions
 from vpgen.runtime import Runtime
