@@ -21,7 +21,7 @@ from pydantic import Field
 from flows.stages import as_state, usd_text
 from vpgen import batch as batches
 from vpgen.batch import books
-from vpgen.errors import NotFound
+from vpgen.errors import NotFound, VpgenError
 from vpgen.events import Event
 from vpgen.runtime import Runtime
 
@@ -81,9 +81,13 @@ def ending(summary: batches.Summary) -> State[Any]:
     """How a run of that outcome ends: a row that failed does not fail it, a batch without a single clip does."""
     if summary.left:
         message = f"{summary.id}: {summary}. {summary.stopped_by}: {summary.stopped}. {summary.next}"
-        return Cancelled(name="Paused", message=message) if summary.stopped_by == "Paused" else Failed(message=message)
+        return Cancelled(name="Paused", message=message) if summary.stopped_by == "Paused" else _failed(message)
     message = f"{summary.id}: {summary}, {usd_text(summary.usd)} USD"
-    return Completed(message=message, data=summary.id) if summary.completed else Failed(message=message)
+    return Completed(message=message, data=summary.id) if summary.completed else _failed(message)
+
+
+def _failed(message: str) -> State[Any]:
+    return Failed(message=message, data=VpgenError(message))
 
 
 class Page:

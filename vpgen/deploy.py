@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,16 +22,15 @@ import filelock
 import httpx
 
 from vpgen import background, servers
-from vpgen.errors import MissingDependency, NotFound, VpgenError
+from vpgen.errors import InvalidInput, MissingDependency, NotFound, VpgenError
 from vpgen.resources import folder
 from vpgen.settings import Settings
 from vpgen.tracking import shown
 
 POOLS = {"preview": 5, "render": 2, "batch": 2}
 """Work pools and how many runs of each go on at a time, on all workers together."""
-HEARTBEAT_SECONDS = 30
-SILENT_SECONDS = 100
-"""A run that has not been heard of for so long is dead: three heartbeats."""
+SILENT_SECONDS = 240
+"""A run that has not been heard of for so long is dead. Ours say something every 30 s; Prefect's default is 180 s."""
 ZOMBIES = "vpgen: runs whose process died"
 START_SECONDS = 90.0
 _OVER = ("Completed", "Failed", "Cancelled", "Crashed", "Paused", "Suspended", "Scheduled", "AwaitingRetry")
@@ -47,13 +46,16 @@ def up(
     *,
     prefect_port: int = servers.PREFECT_PORT,
     mlflow_port: int = servers.MLFLOW_PORT,
+    work: Sequence[str] = tuple(POOLS),
     say: Callable[[str], None] = _say,
 ) -> None:
-    """Start what is not running, make the pools, apply the deployments, start a worker a pool in the current folder.
+    """Start what is not running, make the pools, apply the deployments, start workers in the current folder.
 
-    PREFECT_API_URL, when set, names the Prefect server to use. Raises MissingDependency, VpgenError that says what
-    stands in the way.
+    `work`: the pools that this machine has a worker for. PREFECT_API_URL, when set, names the Prefect server to use.
+    Raises InvalidInput, MissingDependency, or VpgenError that says what stands in the way.
     """
+    if unknown := sorted(set(work) - POOLS.keys()):
+        raise InvalidInput(f"there is no pool {unknown[0]!r}", remedy=f"The pools are {', '.join(POOLS)}")
     if find_spec("prefect") is None:
         raise MissingDependency("Prefect is not installed", remedy="pip install 'vpgen[flow]'")
     scheduler, tracker = servers.prefect(settings, prefect_port), servers.mlflow(settings, mlflow_port)
@@ -73,9 +75,10 @@ def up(
         say(f"{'Pools':<12} {', '.join(f'{pool} (at most {limit})' for pool, limit in POOLS.items())}")
         _watch_for_zombies(api)
         say(f"{'Deployments':<12} {_deploy(environment)}")
-        started = [_worker(api, settings, environment, pool) for pool in POOLS]
-        _await_workers(api, settings)
-        say(f"{'Workers':<12} {', '.join(f'{pool} {word}' for pool, word in zip(POOLS, started, strict=True))}")
+        started = [_worker(api, settings, environment, pool) for pool in work]
+        _await_workers(api, settings, work)
+        said = ", ".join(f"{pool} {word}" for pool, word in zip(work, started, strict=True))
+        say(f"{'Workers':<12} {said}, in {Path.cwd()}")
     say("Stop everything with: vpgen down")
 
 
@@ -153,7 +156,7 @@ class _Api:
 def _environment(settings: Settings, scheduler: servers.Server, *, own: bool) -> dict[str, str]:
     """What workers and Prefect's command run with; what the user has set himself wins."""
     defaults = {
-        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS),
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
         "PREFECT_WORKER_QUERY_SECONDS": "5",
         # A folder `flows` of the user's own, where the worker runs, is not taken for ours.
         "PYTHONSAFEPATH": "1",
@@ -266,10 +269,10 @@ def _bury(api: _Api, pool: str) -> None:
         api.post(f"flow_runs/{run['id']}/set_state", {"state": state, "force": True})
 
 
-def _await_workers(api: _Api, settings: Settings) -> None:
+def _await_workers(api: _Api, settings: Settings, work: Sequence[str]) -> None:
     """Until every worker says that it is there. Raises VpgenError with the end of a log."""
     where, deadline = servers.folder_of(settings), time.monotonic() + START_SECONDS
-    waiting = set(POOLS)
+    waiting = set(work)
     while waiting:
         for pool in sorted(waiting):
             found = api.post(f"work_pools/{pool}/workers/filter", {})

@@ -309,6 +309,8 @@ def _serve(settings: Settings, say: Callable[[str], None]) -> Server | None:
             raise outcome
         else:
             say(f"{server.name:<8} has no page: {outcome}. The clip is made all the same")
+    # Where `vpgen up` watches over runs, those that say nothing for long are taken for dead.
+    os.environ.setdefault("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "30")
     if own:
         os.environ.update({"PREFECT_API_URL": f"{scheduler.url}/api", **scheduler.environment})
     os.environ.update(OFF)

@@ -11,13 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from prefect_records import Recorded
 from toy_config import write_toy_config
 
 pytest.importorskip("prefect")
 
-ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 PREVIEW = {
     "moderate: story", "plan", "moderate: prompts", "character", "background", "moderate: pictures", "matting",
@@ -149,27 +147,3 @@ def test_the_form_asks_for_typed_described_parameters(name: str) -> None:
     taken = set(inspect.signature(getattr(studio, name)).parameters) - {"runtime", "tell", "around", "purse"}
     assert set(fields) == taken
     assert flow.parameters.required == ["story" if name == "preview" else "preview_id"]
-
-
-def test_both_flows_deploy_without_a_question(recorded: Recorded) -> None:
-    """`prefect deploy --all` finds every entrypoint and pool of prefect.yaml, and the form's descriptions."""
-    environment = {
-        **os.environ,
-        "PREFECT_API_URL": f"{recorded.url}/api",
-        "PREFECT_HOME": str(recorded.home / "prefect"),
-        "DO_NOT_TRACK": "true",
-    }
-    for pool in ("preview", "render"):
-        recorded.make("work_pools", {"name": pool, "type": "process"})
-    done = subprocess.run(
-        [BIN / "prefect", "--no-prompt", "deploy", "--all"],
-        cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    written = {entry["name"]: entry for entry in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]}
-    deployed = {entry["name"]: entry for entry in recorded.ask("deployments", {})}
-    assert set(deployed) == set(written) == {"preview", "final"}
-    for name, entry in deployed.items():
-        assert entry["entrypoint"] == written[name]["entrypoint"]
-        assert entry["work_pool_name"] == written[name]["work_pool"]["name"]
-        assert all("description" in field for field in entry["parameter_openapi_schema"]["properties"].values())

@@ -45,6 +45,7 @@ def _throw(*, paused: bool, reason: str, as_json: bool) -> None:
 def up(
     prefect_port: Annotated[int, typer.Option(help="Port of the Prefect page")] = 4200,
     mlflow_port: Annotated[int, typer.Option(help="Port of the MLflow page")] = 5000,
+    work: Annotated[str, typer.Option(help="The pools that this machine works for")] = "preview,render,batch",
 ) -> None:
     """Start production on this machine: Prefect, MLflow, the work pools, the deployments, a worker a pool.
 
@@ -53,7 +54,8 @@ def up(
     from vpgen import deploy
     from vpgen.settings import Settings
 
-    deploy.up(Settings(), prefect_port=prefect_port, mlflow_port=mlflow_port, say=typer.echo)
+    pools = [pool.strip() for pool in work.split(",") if pool.strip()]
+    deploy.up(Settings(), prefect_port=prefect_port, mlflow_port=mlflow_port, work=pools, say=typer.echo)
 
 
 def down() -> None:
