@@ -49,4 +49,5 @@ async def report(
 
 
 def _day(at: datetime | date) -> str:
-    return at.isoformat(timespec="seconds") if isinstance(at, datetime) else at.isoformat()
+    """A moment; a date is its beginning in UTC (alone, the notebook would take it as the whole day)."""
+    return at.isoformat(timespec="seconds") if isinstance(at, datetime) else f"{at.isoformat()}T00:00:00+00:00"

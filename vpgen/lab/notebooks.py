@@ -5,6 +5,7 @@ Each run has a kernel of its own in a process of its own: papermill neither resu
 
 from __future__ import annotations
 
+import base64
 import re
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from vpgen.store.objects import Blob
 from vpgen.store.schema import OutboxItem, now
 
 if TYPE_CHECKING:
-    from IPython.display import Image
+    from IPython.display import HTML
     from matplotlib.figure import Figure
     from mlflow import MlflowClient
 
@@ -128,13 +129,17 @@ def as_html(notebook: Path, *, code: bool = True) -> str:
     return str(page)
 
 
-def shown(figure: Figure, *, width: int = 900) -> Image:
-    """A figure for a notebook's cell, sharp on any screen; `width` in pixels."""
-    from IPython.display import Image
+def shown(figure: Figure, *, width: int = 900) -> HTML:
+    """A figure for a notebook's cell, sharp on any screen and named for who cannot see it; `width` in pixels."""
+    from IPython.display import HTML
+    from markupsafe import Markup
 
     from vpgen.lab.style import png
 
-    return Image(data=png(figure, dpi=192), width=width)  # type: ignore[no-untyped-call]
+    said = "; ".join(axes.get_title("left") or axes.get_title() for axes in figure.axes).strip("; ") or "figure"
+    source = f"data:image/png;base64,{base64.b64encode(png(figure, dpi=192)).decode()}"
+    tag = Markup('<img alt="{}" src="{}" style="width:{}px;max-width:100%">').format(said, source, width)
+    return HTML(str(tag))  # type: ignore[no-untyped-call]
 
 
 def _located(name: str) -> Path:
