@@ -10,7 +10,7 @@ CONFIG ?= neural-cpu
 export UV_SYSTEM_CERTS := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui lab test check format bench docs clean
+.PHONY: help setup demo ui up down lab test check format bench docs clean
 
 help: ## Say what the targets do
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,12 @@ demo: $(VENV)/.local ## A finished clip from one sentence: make demo STORY="..."
 
 ui: $(VENV)/.local ## Start the Prefect and MLflow pages and say where they are
 	$(BIN)/vpgen ui
+
+up: $(VENV)/.local ## Start production: Prefect, MLflow, work pools, deployments, workers
+	$(BIN)/vpgen up
+
+down: $(VENV)/.local ## Stop what `make up` started
+	$(BIN)/vpgen down
 
 lab: $(VENV)/.develop ## Open JupyterLab on the notebooks
 	$(BIN)/jupyter lab --notebook-dir=notebooks
