@@ -82,8 +82,9 @@ def test_the_nightly_batch_runs_whoever_is_champion_and_a_pause_stops_it(
     """Deployed and triggered, made by the first champion, then by the next one; paused it waits, or is turned away."""
     written = {entry["name"]: entry for entry in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]}
     deployed = {entry["name"]: entry for entry in production.ask("deployments", {})}
-    assert set(deployed) == set(written)
-    for name, entry in deployed.items():
+    assert deployed.keys() >= written.keys()
+    for name in written:
+        entry = deployed[name]
         assert entry["entrypoint"] == written[name]["entrypoint"]
         assert entry["work_pool_name"] == written[name]["work_pool"]["name"]
         assert all("description" in field for field in entry["parameter_openapi_schema"]["properties"].values())
