@@ -425,3 +425,46 @@ def test_a_table_is_read_the_same_whatever_it_is_called(tmp_path: Path) -> None:
     """The digest is of rows, pixels and configs, not of the name."""
     one, other = table(tmp_path, "a fox,1"), table(tmp_path, "a fox,1", name="other.csv")
     assert read(one, {}).digest == read(other, {}).digest
+
+
+def test_the_command_prints_rows_and_summary_and_exits_with_what_happened(
+    tmp_path: Path, toy_log: Path, runtime: Runtime
+) -> None:
+    """0 when all are made, 1 when some are not, 4 without money, 8 when paused; --json, --list and --show."""
+    from test_cli import run as vpgen
+
+    config = str(write_toy_config(tmp_path / "toy.yaml", toy_log))
+    good = ["batch", three(tmp_path), "--profile", "preview", "--config", config]
+    text = vpgen(*good)
+    assert "3 of 3 made" in text
+    assert "USD per accepted clip" in text
+    lines = [json.loads(line) for line in vpgen(*good, "--json").splitlines()]
+    assert lines[-1]["kind"] == "batch"
+    bad = table(tmp_path, "a fox,1", ",2", name="bad.csv")
+    assert "InvalidInput (1)" in vpgen("batch", bad, "--profile", "preview", "--config", config, code=1)
+    assert vpgen("batch", "--list").count("batch-") == 2
+    assert "3 of 3 made" in vpgen("batch", "--show", lines[-1]["id"][:14])
+    dear = str(write_toy_config(tmp_path / "dear.yaml", toy_log, animate="usage: {cpu_second: 9000}"))
+    poor = ["batch", table(tmp_path, "a cat,1", name="dear.csv"), "--profile", "preview", "--config", dear]
+    assert "1 row is left" in vpgen(*poor, "--budget", "0.000001", code=4)
+    assert "no amount of USD" in vpgen(*poor, "--budget", "much", code=2)
+    switch.pause(runtime.database, "a test")
+    assert "a test" in vpgen(*poor, code=8)
+
+
+def test_interrupted_it_is_stopped_and_goes_on(tmp_path: Path, toy_log: Path, runtime: Runtime) -> None:
+    """Ctrl-C: nothing is left running in the record, and the same command makes the rest."""
+    config = write_toy_config(tmp_path / "slow.yaml", toy_log, animate="hang: 0.5")
+    vpgen = Path(sys.executable).parent / "vpgen"
+    line = [str(vpgen), "batch", three(tmp_path), "--profile", "preview", "--config", str(config), "--parallel", "1"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    process = subprocess.Popen(line, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while work(toy_log).count("animate") < 2:
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=30) == 130
+    (found,) = books.recent(runtime.database)
+    assert found.state == "stopped"
+    assert {row.state for row in books.rows_of(runtime.database, found.id)} == {"completed", "queued"}
+    assert run(three(tmp_path), runtime, load_config(config)).completed == 3

@@ -342,7 +342,7 @@ class _Run:
                 await asyncio.to_thread(self.trial.held)
             summary = summary.model_copy(update={"canary": self.trial.said})
         if stop is not None and summary.left:
-            more = f"{summary.left} rows are left. {stop.remedy or ''}".strip()
+            more = f"{summary.left} {'row is' if summary.left == 1 else 'rows are'} left. {stop.remedy or ''}".strip()
             update = {"stopped": str(stop), "stopped_by": type(stop).__name__, "next": more}
             summary = summary.model_copy(update=update)
         with self.runtime.folder(f"{self.batch.id}-summary") as folder:
