@@ -8,6 +8,7 @@ from lab_results import HOSTILE, lab_result, lab_trial
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
+from vpgen.config import load_config
 from vpgen.lab import plots, views
 from vpgen.lab.definition import Decision
 from vpgen.lab.front import front, means, undominated
@@ -223,3 +224,10 @@ def test_what_a_variant_changes_is_said_in_words(result: Result) -> None:
     """Backends of stages, not hashes."""
     assert views.changed(result.experiment, "neural") == ["upscale: lanczos → anime4k", "interpolate: flow → rife"]
     assert views.changed(result.experiment, "lanczos") == []
+
+
+def test_the_waterfall_follows_a_config_that_finishes_the_other_way_round() -> None:
+    """Interpolated first, then enlarged: enlarging begins when interpolating is done."""
+    config = load_config("animatic").model_copy(update={"finish": ("interpolate", "upscale")})
+    times = views.timeline({"animate": 1.0, "upscale": 4.0, "interpolate": 2.0, "encode": 0.5}, views.waits(config))
+    assert times == {"animate": (0, 1), "interpolate": (1, 3), "upscale": (3, 7), "encode": (7, 7.5)}

@@ -17,7 +17,7 @@ import numpy as np
 
 from vpgen.lab.front import front
 from vpgen.lab.style import COLOURS, GREY, MARKERS, blank, figure_of, plain, styled
-from vpgen.lab.views import AFTER, UNITS, by_category, by_stage, why_not, with_unit
+from vpgen.lab.views import UNITS, by_category, by_stage, timeline, waits, why_not, with_unit
 from vpgen.money.prices import CATEGORIES, Category
 from vpgen.money.spending import COLOURS as OF_CATEGORY
 
@@ -144,17 +144,18 @@ def latency(result: Result) -> Figure:
         return blank(figure, axes, "No stage has been timed yet")
     height, whole = 0.8 / len(variants), max(_mean(result, "seconds", variant) for variant in variants)
     for place, variant in enumerate(variants):
-        ends: dict[str, float] = {}
+        took = {str(stage): float(value) for stage, value in seconds[variant].dropna().items()}
+        times = timeline(took, waits(result.experiment.variants[variant]))
         for row, stage in enumerate(seconds.index):
-            begin = max((_end(ends, before) for before in AFTER.get(str(stage), tuple(ends))), default=0.0)
-            took = float(seconds.loc[stage, variant])
-            if not np.isfinite(took):
+            if stage not in times:
                 continue
-            ends[str(stage)] = begin + took
+            begin, end = times[str(stage)]
             at = row - 0.4 + height * (place + 0.5)
-            axes.barh(at, took, height * 0.92, left=begin, color=looks[variant][0], gid=f"stage:{stage}:{variant}")
-            if took > whole / 50:  # shorter ones can be seen to be short
-                axes.text(begin + took, at, f" {took:.2g}" if took < 10 else f" {took:.0f}", va="center", fontsize=8)
+            axes.barh(
+                at, end - begin, height * 0.92, left=begin, color=looks[variant][0], gid=f"stage:{stage}:{variant}"
+            )
+            if took[str(stage)] > whole / 50:  # shorter ones can be seen to be short
+                axes.text(end, at, f" {took[str(stage)]:.2g}", va="center", fontsize=8)
         total = _mean(result, "seconds", variant)
         axes.axvline(total, color=looks[variant][0], lw=1.4, ls=(0, (2, 2)), gid=f"total:{variant}")
     axes.set_yticks(range(len(seconds)), [str(stage) for stage in seconds.index])
@@ -243,7 +244,7 @@ def sequential(result: Result) -> Figure:
     return figure
 
 
-_DECISIONS = {"win": "better", "loss": "worse", "futile": "no difference worth going on for", "open": "still open"}
+_DECISIONS = {"win": "better", "loss": "worse", "futile": "not shown to differ", "open": "still open"}
 
 
 @styled
@@ -311,13 +312,6 @@ def _mean(result: Result, metric: str, variant: str) -> float:
 
 def _ended(result: Result, variant: str, state: str) -> int:
     return int(((result.trials["variant"] == variant) & (result.trials["state"] == state)).sum())
-
-
-def _end(ends: Mapping[str, float], stage: str) -> float:
-    """When a stage is done; one that did not run is done when what it waits for is."""
-    if stage in ends:
-        return ends[stage]
-    return max((_end(ends, before) for before in AFTER.get(stage, ())), default=0.0)
 
 
 def _stack(axes: Axes, usd: pd.DataFrame, first: int = 0) -> None:

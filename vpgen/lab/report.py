@@ -66,18 +66,18 @@ def write_html(runtime: Runtime, result: Result, path: Path) -> Path:
 
 
 def write_markdown(runtime: Runtime, result: Result, folder: Path) -> Path:
-    """Write `<name>.md` and its PNG files into the folder; returns the path of the page. Raises StoreError."""
+    """Write `<name>.md` and its pictures into the folder; returns the path of the page. Raises StoreError."""
     beside = []
-    for picture in pictures(runtime, result, lossless=True):
-        name = f"{result.name}-{picture.name}.png"
+    for picture in pictures(runtime, result):
+        name = f"{result.name}-{picture.name}.{'png' if picture.kind == 'chart' else 'jpg'}"
         _write(folder / name, picture.data)
         beside.append(replace(picture, uri=name))
     text = _page("experiment.md.j2", runtime, result, beside)
     return _write(folder / f"{result.name}.md", (re.sub(r"\n{3,}", "\n\n", text).strip() + "\n").encode())
 
 
-def pictures(runtime: Runtime, result: Result, *, lossless: bool = False) -> Iterator[Picture]:
-    """Every picture of an experiment; the photographic one as JPEG unless `lossless`. Raises StoreError."""
+def pictures(runtime: Runtime, result: Result) -> Iterator[Picture]:
+    """Every picture of an experiment: charts as PNG, the contact sheet as JPEG. Raises StoreError."""
     baseline = result.experiment.baseline
     yield Picture(
         "differences", "chart", "What differs, and how sure that is",
@@ -97,11 +97,10 @@ def pictures(runtime: Runtime, result: Result, *, lossless: bool = False) -> Ite
     with runtime.folder(f"sheet-{result.id}") as folder:
         seen = sheet(runtime, result, folder / "sheet.png")
         if seen is not None:
-            data, media_type = _photo(seen, lossless=lossless)
             yield Picture(
                 "side-by-side", "sheet", "The same case, side by side",
                 "From where the challengers lose most to where they win most; below each, the part in which they "
-                "differ most, pixel for pixel.", data, media_type,
+                "differ most, pixel for pixel.", _photo(seen), "image/jpeg",
             )  # fmt: skip
     yield Picture(
         "latency", "chart", "Where the time goes",
@@ -170,7 +169,7 @@ def headline(result: Result) -> str:
     return {
         "win": f"{baseline} stays: the winner breaks a guard rail",
         "loss": f"{baseline} stays: no challenger is as good",
-        "futility": f"{baseline} stays: no difference worth having",
+        "futility": f"{baseline} stays: nothing is shown to be better",
         "budget": "Undecided: the budget is used up",
         "pairs": "Undecided: every pair was run",
         "open": "Still open",
@@ -230,18 +229,15 @@ def _votes(runtime: Runtime, result: Result) -> Ranking | None:
     return None
 
 
-def _photo(path: Path, *, lossless: bool) -> tuple[bytes, str]:
-    """A contact sheet, not wider than a page needs."""
+def _photo(path: Path) -> bytes:
+    """A contact sheet as JPEG, not wider than a page needs."""
     with Image.open(path) as image:
         if image.width > SHEET_WIDTH:
             height = round(image.height * SHEET_WIDTH / image.width)
             image = image.resize((SHEET_WIDTH, height), Image.Resampling.LANCZOS)  # noqa: PLW2901  # the smaller one
         out = BytesIO()
-        if lossless:
-            image.save(out, "PNG", optimize=True)
-            return out.getvalue(), "image/png"
-        image.convert("RGB").save(out, "JPEG", quality=85, optimize=True)
-        return out.getvalue(), "image/jpeg"
+        image.convert("RGB").save(out, "JPEG", quality=88, optimize=True)
+        return out.getvalue()
 
 
 def escape_markdown(text: object) -> Markup:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,7 @@ from vpgen.money.prices import CATEGORIES
 if TYPE_CHECKING:
     import pandas as pd
 
+    from vpgen.config import PipelineConfig
     from vpgen.lab.definition import Experiment
     from vpgen.lab.result import Result
 
@@ -35,7 +37,31 @@ AFTER: Mapping[str, tuple[str, ...]] = {
     "encode": ("interpolate",),
     "score": ("encode",),
 }
-"""What a stage waits for: character and background are made side by side."""
+"""What a stage waits for: character and background are made side by side. A config's `finish` may turn two around."""
+
+
+def waits(config: PipelineConfig) -> dict[str, tuple[str, ...]]:
+    """What each stage waits for in this config."""
+    finish = {after: (before,) for before, after in pairwise(["animate", *config.finish, "encode"])}
+    return {**AFTER, **finish}
+
+
+def timeline(seconds: Mapping[str, float], after: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[float, float]]:
+    """When each stage begins and ends, in seconds, if it begins as soon as what it waits for is done.
+
+    A stage that is not in `seconds` takes none. What waits for nothing that is known begins at once.
+    """
+    done: dict[str, float] = {}
+
+    def begins(stage: str) -> float:
+        return max((ends(before) for before in after.get(stage, ())), default=0.0)
+
+    def ends(stage: str) -> float:
+        if stage not in done:
+            done[stage] = begins(stage) + seconds.get(stage, 0.0)
+        return done[stage]
+
+    return {stage: (begins(stage), ends(stage)) for stage in seconds}
 
 
 def by_stage(result: Result) -> pd.DataFrame:
@@ -98,8 +124,8 @@ def comparison(result: Result) -> list[dict[str, str]]:
             {
                 "variant": d.variant,
                 "metric": d.metric,
-                "difference": f"{d.mean:+.4g} {unit}".strip(),
-                "interval": "too few pairs" if d.low is None or d.high is None else f"{d.low:+.4g} … {d.high:+.4g}",
+                "difference": f"{d.mean:+.3g} {unit}".strip(),
+                "interval": "too few pairs" if d.low is None or d.high is None else f"{d.low:+.3g} … {d.high:+.3g}",
                 "p": "–" if d.p_adjusted is None else f"{d.p_adjusted:.2g}",
                 "effect": "–" if d.effect is None else f"{d.effect:+.2f}",
                 "pairs": str(d.n),
@@ -127,7 +153,7 @@ def changed(experiment: Experiment, variant: str) -> list[str]:
     for key in changes(base, other):
         before, after = (of.get(key) for of in stages)
         if before is None and after is None:
-            found.append(f"{key}: {getattr(base, key)} → {getattr(other, key)}")
+            found.append(f"{key}: {_words(getattr(base, key))} → {_words(getattr(other, key))}")
         elif before is None or after is None or before.backend != after.backend:
             found.append(f"{key}: {before.backend if before else 'none'} → {after.backend if after else 'none'}")
         else:
@@ -135,3 +161,7 @@ def changed(experiment: Experiment, variant: str) -> list[str]:
             parts = [f"{k} {old.get(k)} → {new.get(k)}" for k in {**old, **new} if old.get(k) != new.get(k)]
             found.append(f"{key}: {', '.join(parts) or f'version {before.version} → {after.version}'}")
     return found
+
+
+def _words(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
