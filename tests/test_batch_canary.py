@@ -152,3 +152,20 @@ def test_a_row_with_a_config_of_its_own_is_no_canary(runtime: Runtime, tmp_path:
     summary = run(str(path), runtime)
     assert shades(runtime, summary) == [128, 9]
     assert arms(runtime, summary) == ["champion", "canary"]
+
+
+def test_killed_after_its_last_row_the_canary_is_still_settled(runtime: Runtime, tmp_path: Path, toy_log: Path) -> None:
+    """Every row has its outcome and nobody has drawn the conclusion: the same command does."""
+    from vpgen.store.schema_lab import Batch
+
+    old, new = old_and_new(tmp_path, toy_log)
+    row = promote(runtime, old, new, Canary(clips=2))
+    summary = run(table(tmp_path, 3), runtime)
+    with runtime.database.write() as session:  # as a kill between the last row and the summary leaves it
+        batch_row = session.get_one(Batch, summary.id)
+        batch_row.state, batch_row.summary = "running", None
+        session.get_one(Promotion, row.id).canary = Canary(clips=2).model_dump(mode="json")
+    again = run(table(tmp_path, 3), runtime)
+    assert again.id == summary.id
+    assert "is confirmed" in again.canary
+    assert champions.current(runtime, "preview").canary is None

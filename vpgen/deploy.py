@@ -21,10 +21,11 @@ from typing import Any, Self
 import filelock
 import httpx
 
-from vpgen import background, servers
+from vpgen import background, servers, switch
 from vpgen.errors import InvalidInput, MissingDependency, NotFound, VpgenError
 from vpgen.resources import folder
 from vpgen.settings import Settings
+from vpgen.store.database import open_database
 from vpgen.tracking import shown
 
 POOLS = {"preview": 5, "render": 2, "batch": 2}
@@ -70,8 +71,9 @@ def up(
             say(f"{server.name:<12} has no page: {began}")
     environment = _environment(settings, scheduler, own=own)
     with _Api(environment["PREFECT_API_URL"]) as api, _alone(settings):
+        paused = _paused(settings)
         for pool, limit in POOLS.items():
-            _pool(api, pool, limit)
+            _pool(api, pool, limit, paused=paused)
         say(f"{'Pools':<12} {', '.join(f'{pool} (at most {limit})' for pool, limit in POOLS.items())}")
         _watch_for_zombies(api)
         say(f"{'Deployments':<12} {_deploy(environment)}")
@@ -83,7 +85,7 @@ def up(
 
 
 def down(settings: Settings, *, say: Callable[[str], None] = _say) -> None:
-    """Stop the workers that were started here, whose runs end as crashed and go on with the next, then the servers."""
+    """Stop the workers that were started here, then the servers. Runs under way end as cancelled, and can go on."""
     where = servers.folder_of(settings)
     for pool in POOLS:
         ended = background.end(where, _note(pool), patience=20.0)
@@ -172,12 +174,21 @@ def _environment(settings: Settings, scheduler: servers.Server, *, own: bool) ->
     return {**defaults, **os.environ, **servers.OFF, **servers_own, **always}
 
 
-def _pool(api: _Api, name: str, limit: int) -> None:
-    """The pool, with its limit; a limit that somebody changed by hand is brought back."""
+def _paused(settings: Settings) -> bool:
+    database = open_database(settings.resolved_database)
+    try:
+        return switch.position(database).paused
+    finally:
+        database.close()
+
+
+def _pool(api: _Api, name: str, limit: int, *, paused: bool = False) -> None:
+    """The pool, with its limit, held back while production is paused; a limit changed by hand is brought back."""
+    wanted = {"concurrency_limit": limit, **({"is_paused": True} if paused else {})}
     if api.get(f"work_pools/{name}") is None:
-        api.post("work_pools/", {"name": name, "type": "process", "concurrency_limit": limit})
+        api.post("work_pools/", {"name": name, "type": "process", **wanted})
     else:
-        api.patch(f"work_pools/{name}", {"concurrency_limit": limit})
+        api.patch(f"work_pools/{name}", wanted)
 
 
 def _watch_for_zombies(api: _Api) -> None:

@@ -14,6 +14,8 @@ def test_a_pool_is_made_once_and_its_limit_is_brought_back(recorded: Recorded) -
         for limit in (3, 5, 2):
             deploy._pool(api, "limited", limit)
             assert api.get("work_pools/limited")["concurrency_limit"] == limit
+        deploy._pool(api, "limited", 2, paused=True)
+        assert api.get("work_pools/limited")["is_paused"] is True
         assert api.get("work_pools/nonesuch") is None
 
 

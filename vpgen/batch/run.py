@@ -164,7 +164,7 @@ class _Run:
     async def to_its_end(self, waiting: list[BatchRow]) -> Summary:
         every = await asyncio.to_thread(books.rows_of, self.runtime.database, self.batch.id)
         self.rows, self.done = len(every), sum(row.state in books.ENDED for row in every)
-        if not waiting:
+        if not waiting and self.batch.state == "completed":
             return await self._over(begun=False)
         self.trial = await asyncio.to_thread(Trial.of, self.runtime, self.batch)
         job = jobs.start(self.runtime.database, jobs.queue(self.runtime.database, "batch").id)
