@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab.contenders import contest
+from lab.contenders import contest, serve_toys
 from typer.testing import CliRunner
 
 from vpgen.cli.app import app
@@ -17,6 +17,11 @@ from vpgen.runtime import Runtime
 from vpgen.settings import Settings
 
 Say = Callable[..., str]
+
+
+@pytest.fixture(autouse=True)
+def _toys_serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    serve_toys(tmp_path, monkeypatch)
 
 
 @pytest.fixture
@@ -82,8 +87,8 @@ def test_promote_look_roll_back(say: Say, won: Result) -> None:
     assert "canary" not in say("champion", "show", "final")
     assert "promote, confirmed" in say("champion", "history", "final")
     text = say("champion", "diff")
-    assert "stages.animate.backend" in text
-    assert "parallax" in text
+    assert "stages.animate.params.shade" in text
+        assert "previous" in text
     assert "stages.animate.params.shade" in say("champion", "diff", "final:1", "animatic")
     assert "do not differ" in say("champion", "diff", "1")
     text = say("rollback", "final", "--reason", "flicker")
@@ -96,7 +101,7 @@ def test_promote_look_roll_back(say: Say, won: Result) -> None:
 def test_machines_get_one_object_a_line(say: Say, won: Result) -> None:
     """The gate, then the promotion; champions; the record; the difference."""
     gate, promotion = lines(say("promote", won.id, "neural", "--yes", "--json"))
-    assert (gate["kind"], gate["passed"], len(gate["clauses"])) == ("gate", True, 12)
+    assert (gate["kind"], gate["passed"], len(gate["clauses"])) == ("gate", True, 13)
     assert (promotion["kind"], promotion["number"], promotion["config"]) == ("promotion", 1, "shade-2")
     assert promotion["evidence"]["experiment"]["id"] == won.id
     preview, final = lines(say("champion", "--json"))

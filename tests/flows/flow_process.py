@@ -9,6 +9,8 @@ import json
 import os
 import sys
 
+from prefect.exceptions import PrefectException
+
 from vpgen.errors import VpgenError
 
 
@@ -19,7 +21,7 @@ def main() -> None:
         flow = getattr(importlib.import_module(f"flows.{order['flow']}"), order["flow"])
         try:
             answer = {"result": asyncio.run(flow(**order["parameters"]))}
-        except VpgenError as error:
+        except (VpgenError, PrefectException) as error:
             answer = {"error": type(error).__name__, "message": str(error)}
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()

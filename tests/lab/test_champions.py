@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from contenders import contest, shade
+from contenders import contest, serve_toys, shade
 from lab_results import lab_trial
 
 from vpgen import faults, servers
@@ -29,6 +29,11 @@ from vpgen.store.schema_lab import Promotion, Vote
 pytest.importorskip("mlflow")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 ME = {"actor": "kim@desk", "reason": "sharper"}
+
+
+@pytest.fixture(autouse=True)
+def _toys_serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    serve_toys(tmp_path, monkeypatch)
 
 
 def promoted(runtime: Runtime, folder: Path, challenger: int = 2, *, name: str = "contest", **more: Any) -> Promotion:

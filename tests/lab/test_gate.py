@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from contenders import contest, shade
+from contenders import contest, serve_toys, shade
 from lab_results import failed_trial, lab_trial
 
 from vpgen.catalogue import Licence, Model, ModelPrice, Provider
@@ -28,12 +28,13 @@ def result(runtime: Runtime, tmp_path: Path) -> Result:
 
 
 @pytest.fixture
-def judge(result: Result) -> Judge:
+def judge(result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Judge:
     """The clauses by name: passed or not, and the evidence."""
+    serving = serve_toys(tmp_path, monkeypatch)
 
     def clauses(outcome: Result = result, variant: str = "neural", **more: Any) -> dict[str, tuple[bool, str]]:
         facts = {
-            "gate": load_gate(), "champion": load_config("animatic"), "number": 0, "catalogue": {}, "territory": None,
+            "gate": load_gate(), "champion": serving, "number": 0, "catalogue": {}, "territory": None,
             "today": TODAY,
         }  # fmt: skip
         found = check(Candidacy(result=outcome, variant=variant, **{**facts, **more}))
@@ -200,6 +201,16 @@ def variant_of(result: Result, config: PipelineConfig) -> Result:
 
     variants = {**result.experiment.variants, "neural": config}
     return lab_result(result.experiment.model_copy(update={"variants": variants}))
+
+
+def test_shorter_or_smaller_clips_than_production_delivers_do_not_pass(judge: Judge, result: Result) -> None:
+    """What was tested on two seconds says nothing of the cost and latency of six."""
+    passed, said = judge()["delivery"]
+    assert passed, said
+    passed, said = judge(champion=load_config("animatic"))["delivery"]
+    assert not passed
+    assert "seconds 1 s instead of 6 s" in said
+    assert "final 64x64 at 4 fps instead of 1920x1080 at 24 fps" in said
 
 
 def test_models_that_end_or_are_unknown_do_not_pass(judge: Judge, result: Result) -> None:

@@ -20,7 +20,7 @@ from pydantic import BaseModel, Field, ValidationError
 from vpgen.backends.registry import find
 from vpgen.catalogue import Catalogue, Model
 from vpgen.clip import Value
-from vpgen.config import PipelineConfig, StageChoice
+from vpgen.config import Delivery, PipelineConfig, StageChoice
 from vpgen.errors import ConfigError, MissingDependency, NotFound
 from vpgen.lab.canary import Limits
 from vpgen.money.prices import dollars
@@ -289,6 +289,17 @@ def latency(c: Candidacy) -> Clause:
     return _clause("latency", said, passed=seconds <= limit, seconds=seconds, limit=limit)
 
 
+def delivery(c: Candidacy) -> Clause:
+    """It makes what production delivers: an experiment on shorter or smaller clips has tested something else."""
+    keys = ("seconds", "preview") if c.profile == "preview" else ("seconds", "preview", "final")
+    tested, served = ({key: getattr(config, key) for key in keys} for config in (c.config, c.champion))
+    other = [
+        f"{key} {_short(tested[key])} instead of {_short(served[key])}" for key in keys if tested[key] != served[key]
+    ]
+    said = f"not what {c.champion.name} delivers: {', '.join(other)}" if other else f"clips like {c.champion.name}'s"
+    return _clause("delivery", said, passed=not other)
+
+
 def models(c: Candidacy) -> Clause:
     """Nothing that its provider has withdrawn, or soon will."""
     last = c.today + datetime.timedelta(days=c.gate.retirement_days)
@@ -355,8 +366,15 @@ def backends(c: Candidacy) -> Clause:
 
 
 CLAUSES: tuple[Callable[[Candidacy], Clause], ...] = (
-    definition, decision, opponent, pairs, quality, accepted, cost, latency, models, licences, safety, backends,
+    definition, decision, opponent, pairs, quality, accepted, cost, latency, delivery, models, licences, safety,
+    backends,
 )  # fmt: skip
+
+
+def _short(value: object) -> str:
+    if isinstance(value, Delivery):
+        return f"{value.size[0]}x{value.size[1]} at {value.fps} fps"
+    return f"{value:g} s" if isinstance(value, float) else str(value)
 
 
 def _clause(name: str, evidence: str, *, passed: bool, **figures: float | str | None) -> Clause:
