@@ -88,7 +88,7 @@ def test_promote_look_roll_back(say: Say, won: Result) -> None:
     assert "promote, confirmed" in say("champion", "history", "final")
     text = say("champion", "diff")
     assert "stages.animate.params.shade" in text
-        assert "previous" in text
+    assert "previous" in text
     assert "stages.animate.params.shade" in say("champion", "diff", "final:1", "animatic")
     assert "do not differ" in say("champion", "diff", "1")
     text = say("rollback", "final", "--reason", "flicker")
