@@ -10,7 +10,7 @@ from pydantic import Field
 
 from flows.stages import PREVIEW_STEPS, as_flow, on_page
 from vpgen import studio
-from vpgen.config import shipped
+from vpgen.inheritance import shipped
 from vpgen.runtime import Runtime
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from toy_config import write_toy_config
 
-from vpgen.config import load_config, shipped
+from vpgen.config import load_config
 from vpgen.errors import ConfigError, NotFound
+from vpgen.inheritance import shipped
 from vpgen.settings import Settings, current
 
 

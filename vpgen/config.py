@@ -11,22 +11,17 @@ import difflib
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from vpgen.backends.registry import STAGES, find, serves, serving
 from vpgen.clip import ClipSpec, Size, Value
 from vpgen.errors import ConfigError, Conflict, MissingDependency, NotFound
-from vpgen.resources import folder
+from vpgen.inheritance import KeyPath, Source, inherit, locate, place, read
 from vpgen.stages import OPTIONAL, Backend, Stage
-from vpgen.yamls import load_yaml_with_lines
-
-KeyPath = tuple[str | int, ...]
-"""A key path in a YAML file, e.g. ("stages", "encode", "crf")."""
 
 PREVIEW_STAGES: tuple[Stage, ...] = (
     "plan",
@@ -41,8 +36,6 @@ PREVIEW_STAGES: tuple[Stage, ...] = (
     "score",
 )
 ASPECT_TOLERANCE = 0.02
-NOT_PIPELINES = ("gate", "prices", "retention")
-"""What else lies in configs/."""
 FINISHING_STAGES: tuple[Stage, ...] = ("upscale", "interpolate", "encode", "score")
 
 
@@ -170,39 +163,12 @@ class _Draft(_Common):
     stages: dict[str, Any] = Field(default_factory=dict)
 
 
-@dataclass
-class _Source:
-    """Merged YAML with the place each key was written."""
-
-    data: dict[str, Any]
-    lines: dict[KeyPath, tuple[Path, int]] = field(default_factory=dict)
-    file: Path = Path()
-
-    def beside(self, value: object, path: KeyPath) -> object:
-        """A relative file name, taken from where the file that wrote it lies."""
-        if not isinstance(value, str):
-            return value
-        return str(self.lines.get(path, (self.file, 1))[0].parent / Path(value).expanduser())
-
-    def where(self, path: KeyPath) -> str:
-        """file:line of the key, or of the nearest key above it."""
-        while path and path not in self.lines:
-            path = path[:-1]
-        file, line = self.lines.get(path, (self.file, 1))
-        return f"{file}:{line}"
-
-
-def shipped() -> list[str]:
-    """Names of the pipeline configs that come with vpgen."""
-    return sorted(path.stem for path in folder("configs").glob("*.yaml") if path.stem not in NOT_PIPELINES)
-
-
 def load_config(name: str | Path) -> PipelineConfig:
     """Load, inherit and validate a config: a YAML file, or the name of one that ships with vpgen.
 
     Raises ConfigError with every problem at once, NotFound when there is no such file.
     """
-    return _resolved(_read(_locate(str(name), Path()), seen=()))
+    return _resolved(read(locate(str(name), Path()), seen=()))
 
 
 def config_from(data: Mapping[str, Any], lines: Mapping[KeyPath, int], file: Path) -> PipelineConfig:
@@ -210,11 +176,11 @@ def config_from(data: Mapping[str, Any], lines: Mapping[KeyPath, int], file: Pat
 
     Raises what `load_config` raises, with places in `file`.
     """
-    own = _Source(dict(data), {key: (file, line) for key, line in lines.items()}, file)
-    return _resolved(_inherit(own, file, seen=()))
+    own = Source(dict(data), {key: (file, line) for key, line in lines.items()}, file)
+    return _resolved(inherit(own, file, seen=()))
 
 
-def _resolved(source: _Source) -> PipelineConfig:
+def _resolved(source: Source) -> PipelineConfig:
     """Validate merged YAML; every problem at once."""
     problems: list[str] = []
     draft: _Draft | None = None
@@ -234,12 +200,12 @@ def _resolved(source: _Source) -> PipelineConfig:
             problems += _explain(error, PipelineConfig, source, ())
     if problems or config is None:
         raise ConfigError(
-            sorted(set(problems), key=_place), remedy="Fix the lines above; `vpgen config` prints a valid one"
+            sorted(set(problems), key=place), remedy="Fix the lines above; `vpgen config` prints a valid one"
         )
     return config
 
 
-def _impossible(config: PipelineConfig, source: _Source) -> list[str]:
+def _impossible(config: PipelineConfig, source: Source) -> list[str]:
     """What each key allows and all together do not: a final that its preview cannot become."""
     problems = []
     small, large = config.preview, config.final
@@ -261,73 +227,7 @@ def _impossible(config: PipelineConfig, source: _Source) -> list[str]:
     return problems
 
 
-def _place(problem: str) -> tuple[str, int, str]:
-    """Sorts problems by file and line, not by the digits of the line."""
-    file, _, rest = problem.partition(":")
-    line, _, words = rest.partition(":")
-    return file, int(line) if line.isdigit() else 0, words
-
-
-def _locate(name: str, base: Path) -> Path:
-    given = base / name
-    candidates = [given, given.with_name(given.name + ".yaml")]
-    if "/" not in name and "\\" not in name:
-        configs = folder("configs")
-        candidates += [configs / name, configs / f"{name}.yaml"]
-    for path in candidates:
-        if path.is_file():
-            return path
-    raise NotFound(f"there is no config {name!r}", remedy="The ones that ship: " + ", ".join(shipped()))
-
-
-def _read(path: Path, seen: tuple[Path, ...]) -> _Source:
-    if path.resolve() in seen:
-        raise ConfigError([f"{path}:1: extends itself, by way of {seen[-1]}"])
-    data, lines = load_yaml_with_lines(path)
-    if not isinstance(data, dict):
-        raise ConfigError([f"{path}:1: a config is a mapping of keys, not {type(data).__name__}"])
-    return _inherit(_Source(data, {key: (path, line) for key, line in lines.items()}, path), path, seen)
-
-
-def _inherit(own: _Source, path: Path, seen: tuple[Path, ...]) -> _Source:
-    """With what the config that it extends says, where it says nothing itself."""
-    parent = own.data.get("extends")
-    if not isinstance(parent, str):
-        return own
-    base = _read(_locate(parent, path.parent), (*seen, path.resolve()))
-    # Where this file replaces something whole, the parent's lines below it no longer say where it was written.
-    leaves = {key for key in own.lines if not any(other[:-1] == key for other in own.lines)}
-    kept = {key: at for key, at in base.lines.items() if not any(key[:n] in leaves for n in range(1, len(key)))}
-    return _Source(merge(base.data, own.data), kept | own.lines, path)
-
-
-def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """A config's keys with what another says laid over them."""
-    merged = dict(base)
-    for key, value in over.items():
-        below = base.get(key)
-        if key == "stages" and isinstance(below, Mapping) and isinstance(value, Mapping):
-            merged[key] = dict(below) | {
-                stage: _merge_stage(below.get(stage), choice) for stage, choice in value.items()
-            }
-        elif isinstance(below, Mapping) and isinstance(value, Mapping):
-            merged[key] = merge(below, value)
-        else:
-            merged[key] = value
-    return merged
-
-
-def _merge_stage(base: object, over: object) -> object:
-    """Parameters are inherited only while the backend stays the same: another backend has other ones."""
-    if not isinstance(over, Mapping) or isinstance(base, list):
-        return over
-    inherited: Mapping[str, Any] = {"backend": base} if isinstance(base, str) else cast("Mapping[str, Any]", base or {})
-    if over.get("backend", inherited.get("backend")) != inherited.get("backend"):
-        return over
-    return merge(inherited, over)
-
-
-def _stages(stages: Mapping[str, Any], source: _Source, problems: list[str]) -> dict[Stage, StageChoice]:
+def _stages(stages: Mapping[str, Any], source: Source, problems: list[str]) -> dict[Stage, StageChoice]:
     choices: dict[Stage, StageChoice] = {}
     problems += [
         f"{source.where(('stages', stage))}: {_unknown(stage, STAGES, 'stage')}"
@@ -369,7 +269,7 @@ def _named(value: object) -> Mapping[str, Any] | None:
     return None
 
 
-def _choice(stage: Stage, given: Mapping[str, Any], source: _Source, problems: list[str], at: KeyPath) -> StageChoice:
+def _choice(stage: Stage, given: Mapping[str, Any], source: Source, problems: list[str], at: KeyPath) -> StageChoice:
     name = given["backend"]
     backend = find(name)
     if not serves(backend, stage):
@@ -423,7 +323,7 @@ def _unknown(key: str, known: Iterable[str], what: str) -> str:
     return f"unknown {what} {str(key)!r}; {hint}"
 
 
-def _explain(error: ValidationError, model: type[BaseModel], source: _Source, prefix: KeyPath) -> list[str]:
+def _explain(error: ValidationError, model: type[BaseModel], source: Source, prefix: KeyPath) -> list[str]:
     """One line a problem: where it was written, which key, what is wrong, and the nearest known key."""
     lines = []
     for detail in error.errors(include_url=False):

@@ -11,8 +11,9 @@ from contenders import contest, serve_toys, shade
 from lab_results import failed_trial, lab_trial
 
 from vpgen.catalogue import Licence, Model, ModelPrice, Provider
-from vpgen.config import PipelineConfig, StageChoice, load_config, shipped
+from vpgen.config import PipelineConfig, StageChoice, load_config
 from vpgen.errors import ConfigError
+from vpgen.inheritance import shipped
 from vpgen.lab.gate import Candidacy, Gate, check, load_gate
 from vpgen.lab.result import Result
 from vpgen.runtime import Runtime

@@ -26,7 +26,7 @@ app = typer.Typer(
     [bold]vpgen experiment run[/] experiments/finishing.yaml --dry-run   [dim]what it would make and cost[/]
     [bold]vpgen experiment run[/] experiments/finishing.yaml             [dim]again after a stop: it goes on[/]
     [bold]vpgen experiment show[/] finishing                             [dim]tables and the verdict[/]
-    [bold]vpgen experiment report[/] finishing                           [dim]the same with pictures, one HTML file[/]""",
+    [bold]vpgen experiment report[/] finishing                           [dim]the same with pictures, as HTML[/]""",
 )
 File = Annotated[str, typer.Argument(help="A YAML file, or the name of one that ships: finishing, matting")]
 Named = Annotated[str, typer.Argument(help="An experiment's name (the newest of it) or id")]

@@ -18,8 +18,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
 from vpgen.clip import Text, Value
-from vpgen.config import KeyPath, PipelineConfig, config_from, merge
+from vpgen.config import PipelineConfig, config_from
 from vpgen.errors import ConfigError, InvalidInput, NotFound, VpgenError
+from vpgen.inheritance import KeyPath, merge, place
 from vpgen.resources import folder
 from vpgen.tables import read_table
 from vpgen.yamls import load_yaml_with_lines
@@ -173,7 +174,7 @@ def load_experiment(name: str | Path) -> Experiment:
     cases = file.cases(draft.cases, problems)
     problems += file.together(draft, cases)
     if problems:
-        raise ConfigError(sorted(set(problems), key=_place), remedy=_REMEDY)
+        raise ConfigError(sorted(set(problems), key=place), remedy=_REMEDY)
     experiment = Experiment(
         **{key: getattr(draft, key) for key in _Common.model_fields},
         variants={name: config for name, config in variants.items() if config},
@@ -313,9 +314,3 @@ def _locate(name: str) -> Path:
 
 def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _place(problem: str) -> tuple[str, int]:
-    file, _, rest = problem.partition(":")
-    line = rest.partition(":")[0]
-    return file, int(line) if line.isdigit() else 0
