@@ -20,6 +20,7 @@ from typing import Any, Self
 
 import filelock
 import httpx
+import stamina
 
 from vpgen import background, servers, switch
 from vpgen.errors import InvalidInput, MissingDependency, NotFound, VpgenError
@@ -145,7 +146,11 @@ class _Api:
 
     def _ask(self, method: str, path: str, document: Mapping[str, Any] | None, absent: Any = ...) -> Any:
         try:
-            reply = self._client.request(method, path, json=document)
+            for attempt in stamina.retry_context(on=_busy, attempts=8, wait_initial=0.5, wait_max=8.0, timeout=60.0):
+                with attempt:
+                    reply = self._client.request(method, path, json=document)
+                    if reply.status_code == 503:
+                        reply.raise_for_status()
             if reply.status_code == 404 and absent is not ...:
                 return absent
             reply.raise_for_status()
@@ -153,6 +158,11 @@ class _Api:
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             said = error.response.text[:300] if isinstance(error, httpx.HTTPStatusError) else str(error)
             raise VpgenError(f"Prefect at {shown(self._url)} does not take {path}: {said}", retryable=True) from error
+
+
+def _busy(error: Exception) -> bool:
+    """Its database is locked for a moment, as SQLite's is when many ask at once."""
+    return isinstance(error, httpx.HTTPStatusError) and error.response.status_code == 503
 
 
 def _environment(settings: Settings, scheduler: servers.Server, *, own: bool) -> dict[str, str]:

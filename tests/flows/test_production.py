@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import yaml
 from prefect_records import Recorded
@@ -49,13 +48,12 @@ def production(recorded: Recorded, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def trigger(prefect: Recorded, deployment: str, **parameters: Any) -> str:
     """As anybody would through the API; returns the run's id."""
     (found,) = prefect.ask("deployments", {"deployments": {"name": {"any_": [deployment]}}})
-    address = f"{prefect.url}/api/deployments/{found['id']}/create_flow_run"
-    reply = httpx.post(address, json={"parameters": parameters, "state": {"type": "SCHEDULED"}}, trust_env=False)
-    return str(reply.raise_for_status().json()["id"])
+    wanted = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
+    return str(prefect.call("POST", f"deployments/{found['id']}/create_flow_run", wanted)["id"])
 
 
 def state(prefect: Recorded, run: str) -> dict[str, Any]:
-    return dict(httpx.get(f"{prefect.url}/api/flow_runs/{run}", trust_env=False).raise_for_status().json()["state"])
+    return dict(prefect.call("GET", f"flow_runs/{run}")["state"])
 
 
 def ended(prefect: Recorded, run: str) -> dict[str, Any]:
