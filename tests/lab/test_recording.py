@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from lab.toys import toys
 
-from vpgen.lab import recording
+from vpgen.lab import recording, registry
 from vpgen.lab import run as lab
 from vpgen.lab.definition import Experiment
 from vpgen.lab.result import load
@@ -58,12 +58,14 @@ def test_one_parent_with_its_trials_under_it(tracked: Runtime, tmp_path: Path) -
     assert made.data.metrics["bright"] == pytest.approx(result.trials["bright"].dropna().iloc[0], abs=0.03)
     assert made.data.tags["vpgen.clip_id"].startswith("preview-")
     assert any("no paint" in r.data.tags.get("vpgen.error", "") for r in children)
+    assert all(0 < r.info.start_time <= r.info.end_time for r in runs)
     client = MlflowClient(tracking_uri=tracked.settings.resolved_tracking)
     assert {item.path for item in client.list_artifacts(parent.info.run_id)} >= {
         "definition.json",
         "trials.csv",
         "differences.csv",
     }
+    assert registry.experiment_run(client, result.id) == parent.info.run_id  # what a promotion refers to
     kept = client.download_artifacts(parent.info.run_id, "definition.json", str(tmp_path))
     assert Experiment.model_validate(json.loads(Path(kept).read_text())) == experiment
 

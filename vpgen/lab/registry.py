@@ -112,6 +112,7 @@ def register(client: MlflowClient, runtime: Runtime, row: Promotion, evidence_te
         "vpgen.number": str(row.number),
         "vpgen.action": row.action,
         "vpgen.experiment": row.experiment_id or "",
+        "vpgen.experiment_run": (experiment_run(client, row.experiment_id) if row.experiment_id else None) or "",
         "vpgen.variant": row.variant or "",
         "vpgen.actor": row.actor,
         "vpgen.reason": row.reason,
