@@ -105,6 +105,21 @@ def test_failures_and_refusals_are_outcomes(runtime: Runtime, tmp_path: Path) ->
     assert result.verdict.standing("broken").decision == "loss"
 
 
+def test_a_failed_trial_has_cost_what_its_attempts_cost(runtime: Runtime, tmp_path: Path) -> None:
+    """It bought nothing, and is in the price of every accepted clip."""
+    usage = "usage: {cpu_second: 100}"
+    broken = (
+        f"  dark:\n  broken: {{stages: {{animate: {{backend: toy, {usage}}}, "
+        "score: {backend: toy, fail: out of paint}}}"
+    )
+    experiment = toys(tmp_path, variants=broken, decision="{rule: fixed, min_pairs: 2, max_pairs: 2}")
+    result = _run(runtime, experiment)
+    lost = result.trials[result.trials["variant"] == "broken"]
+    assert (lost["usd"] > 0).all()
+    assert lost["clip_id"].str.startswith("preview-").all()
+    assert result.summary.loc["dark", "usd_per_accepted"] == pytest.approx(result.summary.loc["dark", "usd"])
+
+
 def _counted(result: Result) -> tuple[list, list]:
     sizes = result.trials.groupby(["variant", "state"]).size().reset_index(name="n")
     return list(sizes.itertuples()), list(sizes["n"])

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from vpgen import results, studio
 from vpgen.clip import Video
@@ -21,8 +22,8 @@ from vpgen.money.ledger import Purse
 from vpgen.runtime import Runtime
 from vpgen.stages import Score
 from vpgen.store.records import StepRecord, load, read_record
+from vpgen.store.schema import Charge, now
 from vpgen.store.schema import Clip as ClipRow
-from vpgen.store.schema import now
 from vpgen.store.schema_lab import Trial, TrialState
 
 OURS = (StoreError, Conflict)
@@ -206,22 +207,32 @@ def _end(
     with runtime.database.write() as session:
         row = session.scalars(_row(experiment.id, pair, variant)).one()
         row.state, row.clip_id, row.error, row.ended = state, clip_id, error, now()
-        row.values = dict(values or {"numbers": {"accepted": 0.0}, "scales": {}, "skipped": {}})
-        # A failed clip's own row tells more: found by what it was asked for.
-        if clip_id is None:
-            config = experiment.variants[variant]
-            row.clip_id = session.scalar(
-                sa.select(ClipRow.id)
-                .where(
-                    ClipRow.story == pair.case.story,
-                    ClipRow.seed == pair.seed,
-                    ClipRow.config_hash.in_([config.fingerprint("preview"), config.fingerprint("final")]),
-                    ClipRow.state == "failed",
-                )
-                .order_by(ClipRow.completed.desc())
-                .limit(1)
-            )
+        row.values = dict(values or _nothing_made(session, experiment, pair, variant, row))
     return state
+
+
+def _nothing_made(session: Session, experiment: Experiment, pair: Pair, variant: str, row: Trial) -> Mapping[str, Any]:
+    """What is known of a trial without a clip: what its attempts have cost, and the clip that was begun."""
+    config = experiment.variants[variant]
+    begun = list(
+        session.scalars(
+            sa.select(ClipRow)
+            .where(
+                ClipRow.story == pair.case.story,
+                ClipRow.seed == pair.seed,
+                ClipRow.config_hash.in_([config.fingerprint("preview"), config.fingerprint("final")]),
+            )
+            .order_by(ClipRow.created)
+        )
+    )
+    row.clip_id = next((clip.id for clip in reversed(begun) if clip.state == "failed"), None)
+    charges = list(session.scalars(sa.select(Charge).where(Charge.clip_id.in_([clip.id for clip in begun]))))
+    # What is still reserved counts as its estimate: the job goes on at the provider.
+    usd = [c.usd if c.usd is not None or c.quantity is not None else c.estimate_usd for c in charges]
+    numbers = {"accepted": 0.0}
+    if None not in usd:
+        numbers["usd"] = float(sum((part for part in usd if part is not None), Decimal(0)))
+    return {"numbers": numbers, "scales": {}, "skipped": {}}
 
 
 def _row(experiment_id: str, pair: Pair, variant: str) -> sa.Select[tuple[Trial]]:
