@@ -44,24 +44,8 @@ app = typer.Typer(
     Everything runs on this machine by default: no key, no GPU, no server. A config (--config) decides which backend
     does each stage; `vpgen doctor` says what this machine can do.""",
 )
-app.add_typer(project.app, name="project")
-app.add_typer(experiment.app, name="experiment")
-app.add_typer(report_command.app, name="report")
-app.add_typer(journal.app, name="journal")
-app.add_typer(champion.app, name="champion")
-app.command()(journal.cost)
-app.command()(catalogue.catalogue)
-app.command()(sandbox.sandbox)
-app.command()(doctor.doctor)
-app.command()(production.up)
-app.command()(production.down)
-app.command()(production.pause)
-app.command()(production.housekeeping)
-app.command()(batch.batch)
-app.command()(rate.rate)
-app.command()(rate.votes)
-app.command()(champion.promote)
-app.command()(champion.rollback)
+CLIPS, EXPERIMENTS, PRODUCTION = "Clips", "Experiments: which config is better", "Production"
+MONEY, INSTALLATION = "Money and providers", "This installation"
 
 
 def _version(asked: bool) -> None:
@@ -94,7 +78,7 @@ Flow = Annotated[bool, typer.Option("--flow", help="Run it as a Prefect flow, so
 ClipId = Annotated[str, typer.Argument(help="A clip's id, or the start of it")]
 
 
-@app.command()
+@app.command(rich_help_panel=CLIPS)
 def preview(
     story: Story,
     config: Config = None,
@@ -110,13 +94,13 @@ def preview(
     _render("preview", story, arguments, as_json=as_json, flow=flow)
 
 
-@app.command()
+@app.command(rich_help_panel=CLIPS)
 def final(clip: ClipId, config: Config = None, out: Out = None, as_json: Json = False, flow: Flow = False) -> None:
     """Bring an approved preview to 1920x1080 at 24 fps: the same frames, upscaled and interpolated."""
     _render("final", clip, {"config": config, "out": out}, as_json=as_json, flow=flow)
 
 
-@app.command()
+@app.command(rich_help_panel=CLIPS)
 def make(
     story: Story,
     config: Config = None,
@@ -132,7 +116,7 @@ def make(
     _render("make", story, arguments, as_json=as_json, flow=flow)
 
 
-@app.command()
+@app.command(rich_help_panel=CLIPS)
 def resume(
     clip: Annotated[str | None, typer.Argument(help="A clip's id; without one, production goes on (`pause`)")] = None,
     out: Out = None,
@@ -148,7 +132,7 @@ def resume(
         _render("resume", clip, {"out": out}, as_json=as_json, flow=False)
 
 
-@app.command()
+@app.command(rich_help_panel=CLIPS)
 def cancel(clip: ClipId, as_json: Json = False) -> None:
     """Stop a clip's jobs at their providers, and release what they do not charge."""
     from vpgen import remote_jobs, studio
@@ -158,7 +142,7 @@ def cancel(clip: ClipId, as_json: Json = False) -> None:
         journal.tell(studio.run(remote_jobs.cancel_clip(runtime, clip)), as_json=as_json)
 
 
-@app.command()
+@app.command(rich_help_panel=CLIPS)
 def show(clip: ClipId, out: Out = None, as_json: Json = False) -> None:
     """Print everything about a finished clip again, and copy its files out again."""
     from vpgen.runtime import Runtime
@@ -168,7 +152,7 @@ def show(clip: ClipId, out: Out = None, as_json: Json = False) -> None:
         report(show_clip(runtime, clip, out), as_json=as_json)
 
 
-@app.command()
+@app.command(rich_help_panel=CLIPS)
 def lineage(clip: ClipId) -> None:
     """Print the tree of keys a clip grew from: which result was made from which."""
     from vpgen.cli.report import lineage_tree
@@ -179,7 +163,7 @@ def lineage(clip: ClipId) -> None:
         console().print(lineage_tree(find(runtime, clip)))
 
 
-@app.command("list")
+@app.command("list", rich_help_panel=CLIPS)
 def list_clips(
     limit: Annotated[int, typer.Option(min=1, help="How many, newest first")] = 20, as_json: Json = False
 ) -> None:
@@ -202,7 +186,7 @@ def list_clips(
         console().print(clip_list(rows))
 
 
-@app.command("config")
+@app.command("config", rich_help_panel=INSTALLATION)
 def show_config(
     name: Annotated[str, typer.Argument(help="A YAML file, or the name of one that ships")] = "animatic",
 ) -> None:
@@ -215,7 +199,7 @@ def show_config(
     typer.echo(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), nl=False)
 
 
-@app.command()
+@app.command(rich_help_panel=INSTALLATION)
 def track() -> None:
     """Report to MLflow what could not be reported when it happened (MLflow was down, or slow)."""
     from vpgen.runtime import Runtime
@@ -225,7 +209,7 @@ def track() -> None:
         typer.echo(catch_up(runtime).summary or "Nothing is waiting: MLflow has every report.")
 
 
-@app.command()
+@app.command(rich_help_panel=INSTALLATION)
 def ui(
     prefect_port: Annotated[int, typer.Option(help="Port of the Prefect page")] = 4200,
     mlflow_port: Annotated[int, typer.Option(help="Port of the MLflow page")] = 5000,
@@ -278,6 +262,22 @@ def _render(what: str, subject: str, arguments: dict[str, Any], *, as_json: bool
         told = catch_up(runtime)
         if told.summary and not as_json:
             console().print(told.summary, markup=False, style="dim", soft_wrap=True)
+
+
+app.add_typer(project.app, name="project", rich_help_panel=CLIPS)
+app.add_typer(experiment.app, name="experiment", rich_help_panel=EXPERIMENTS)
+app.add_typer(report_command.app, name="report", rich_help_panel=EXPERIMENTS)
+app.add_typer(champion.app, name="champion", rich_help_panel=EXPERIMENTS)
+app.add_typer(journal.app, name="journal", rich_help_panel=MONEY)
+_PANELS: tuple[tuple[str, tuple[Callable[..., None], ...]], ...] = (
+    (EXPERIMENTS, (rate.rate, rate.votes, champion.promote, champion.rollback)),
+    (PRODUCTION, (batch.batch, production.up, production.down, production.pause, production.housekeeping)),
+    (MONEY, (journal.cost, catalogue.catalogue, sandbox.sandbox)),
+    (INSTALLATION, (doctor.doctor,)),
+)
+for _panel, _commands in _PANELS:
+    for _command in _commands:
+        app.command(rich_help_panel=_panel)(_command)
 
 
 def main() -> None:
