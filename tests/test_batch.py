@@ -12,8 +12,9 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from decimal import Decimal
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,48 @@ def test_every_row_has_an_outcome_and_a_bad_one_never_sinks_the_rest(
     assert summary.reasons == {"InvalidInput": 7, "Refused": 1}
     assert "'colour'" in summary.notes[0]
     assert (tmp_path / "clips" / "the-fox.mp4").is_file()
+
+
+def test_rows_of_the_same_clip_are_all_delivered(runtime: Runtime, toy_config: PipelineConfig, tmp_path: Path) -> None:
+    """Twenty that end at the same moment put the same file in the same place; none is in the other's way."""
+    summary = run(table(tmp_path, *["a fox,7"] * 20), runtime, toy_config, parallel=20)
+    assert (summary.completed, summary.stopped) == (20, "")
+    assert len(list((tmp_path / "clips").glob("*.mp4"))) == 1
+    assert not list((tmp_path / "clips").glob(".*"))
+
+
+def test_files_clash_where_the_disk_takes_capitals_for_small_letters(
+    runtime: Runtime, toy_config: PipelineConfig, tmp_path: Path
+) -> None:
+    """As those of macOS and Windows do; a row that is no request is said on the screen, once."""
+    said: list[batch.Progress] = []
+    source = table(tmp_path, "a fox,Fox", "a cat,fox", "a dog,dog", head="story,name")
+    summary = run(source, runtime, toy_config, watch=said.append)
+    assert (summary.completed, summary.failed) == (1, 2)
+    assert [one.number for one in said if "would clash" in one.said] == [1, 2]
+    run(source, runtime, toy_config, watch=said.append)
+    assert len([one for one in said if "would clash" in one.said]) == 2
+
+
+def test_a_picture_that_is_a_device_is_one_failed_row(
+    runtime: Runtime, toy_config: PipelineConfig, tmp_path: Path
+) -> None:
+    """It is not read: /dev/zero has no end."""
+    source = table(tmp_path, "a fox,/dev/zero", "a cat,", head="story,character")
+    summary = run(source, runtime, toy_config)
+    assert (summary.completed, summary.failed) == (1, 1)
+    assert "there is no file /dev/zero" in rows(summary)[0]["error"]
+
+
+def test_a_bucket_that_nobody_may_read_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its library's own kind of error (no credentials, say) is no traceback."""
+
+    def deny(*_: object, **__: object) -> None:
+        raise RuntimeError("Unable to locate credentials")
+
+    monkeypatch.setattr(fsspec, "open", deny)
+    with pytest.raises(InvalidInput, match="Unable to locate credentials"):
+        read("s3://bucket/requests.csv", {})
 
 
 def test_a_line_that_is_no_json_is_one_failed_row(runtime: Runtime, toy_config: PipelineConfig, tmp_path: Path) -> None:
@@ -364,6 +407,8 @@ class _Hook(BaseHTTPRequestHandler):
         server.posts.append((dict(self.headers), self.rfile.read(int(self.headers["Content-Length"]))))
         self.send_response(503 if len(server.posts) <= server.refusing else server.status)
         self.send_header("Content-Length", "0")
+        if server.status == 302:
+            self.send_header("Location", "/elsewhere")
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
@@ -406,6 +451,67 @@ def test_a_webhook_that_fails_is_said_and_fails_nothing(
     summary = run(three(tmp_path), runtime, toy_config, hook=listening.url)
     assert (summary.state, summary.completed, summary.webhook) == ("completed", 3, "not delivered: answered 404")
     assert "X-Vpgen-Signature" not in listening.posts[0][0]
+
+
+def test_a_webhook_may_neither_hold_the_batch_up_nor_send_it_elsewhere(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer that drips for ever is not waited for, one that never comes is said, a redirect is not followed."""
+    monkeypatch.setattr(webhook, "ANSWER", 0.3)
+    monkeypatch.setattr(webhook, "ATTEMPTS", 2)
+    seen: list[str] = []
+
+    class Odd(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            seen.append(self.path)
+            if self.path == "/silent":
+                time.sleep(1.0)
+            self.send_response(302 if self.path == "/moved" else 200)
+            self.send_header("Location", "/inside")
+            self.end_headers()
+            with suppress(OSError):
+                while self.path == "/drip":
+                    self.wfile.write(b"x")
+                    time.sleep(0.05)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Odd) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+        said = {
+            path: asyncio.run(
+                webhook.send(
+                    f"http://127.0.0.1:{server.server_port}{path}", "batch.completed", {}, runtime.settings, wait=0.01
+                )
+            )
+            for path in ("/drip", "/silent", "/moved")
+        }
+        server.shutdown()
+    assert said == {
+        "/drip": "delivered",
+        "/silent": "not delivered: no answer within 0.3 s",
+        "/moved": "not delivered: answered 302, which is not followed",
+    }
+    assert seen == ["/drip", "/silent", "/silent", "/moved"]
+
+
+@pytest.mark.parametrize("listening", [{"status": 302}], indirect=True)
+def test_a_webhook_that_leads_elsewhere_is_not_followed(runtime: Runtime, listening: Listening) -> None:
+    """A redirect may lead to an address inside, and is said instead."""
+    said = asyncio.run(webhook.send(listening.url, "batch.completed", {}, runtime.settings, wait=0.001))
+    assert said == "not delivered: answered 302, which is not followed"
+    assert len(listening.posts) == 1
+
+
+def test_names_that_are_one_file_on_some_disks_clash(tmp_path: Path) -> None:
+    """Fox and fox are the same file on macOS and Windows; a pipe is no picture."""
+    os.mkfifo(tmp_path / "pipe.png")
+    source = tmp_path / "t.csv"
+    source.write_text("story,name,character\na fox,Fox,\na hare,fox,\na hen,hen,pipe.png\n")
+    found = read(str(source), {}).rows
+    assert [("is there 2 times" in (row.error or "")) for row in found] == [True, True, False]
+    assert "there is no file pipe.png" in (found[2].error or "")
 
 
 def test_a_webhook_that_nobody_answers(runtime: Runtime) -> None:

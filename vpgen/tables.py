@@ -56,8 +56,9 @@ def _bytes(source: str, options: dict[str, object]) -> bytes:
         raise NotFound(f"there is no table {source}") from None
     except ImportError as error:
         raise MissingDependency(f"{source}: {error}", remedy="pip install 'vpgen[s3]' for s3:// addresses") from error
-    except (OSError, ValueError) as error:
-        raise InvalidInput(f"cannot read {source}: {error}") from error
+    except Exception as error:  # what a far file system's library raises is its own
+        remedy = "Check the address, and that this machine may read it" if "://" in source else ""
+        raise InvalidInput(f"cannot read {source}: {error}", remedy=remedy) from error
     if len(data) > MAX_BYTES:
         raise InvalidInput(f"{source} is larger than {MAX_BYTES} bytes", remedy="Split it")
     return data

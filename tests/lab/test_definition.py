@@ -84,7 +84,7 @@ def test_an_unknown_key_names_the_nearest(tmp_path: Path) -> None:
     ("change", "said"),
     [
         ({"metrics": "  bright: {}"}, "none has a weight"),
-        ({"decision": "{metric: sharpness}"}, "'sharpness' is not measured; known: quality, bright"),
+        ({"decision": "{metric: sharpness}"}, "'sharpness' is not measured; known: quality, votes, bright"),
         ({"decision": "{min_pairs: 13}"}, "13 pairs are wanted, and 12 case"),
         ({"decision": "{min_pairs: 3, max_pairs: 4}"}, "4 pairs can decide nothing"),
         ({"decision": "{min_pairs: 6, max_pairs: 5}"}, "max_pairs 5 is less than min_pairs 6"),
@@ -92,6 +92,9 @@ def test_an_unknown_key_names_the_nearest(tmp_path: Path) -> None:
         ({"more": "seeds: [1, 1]\n"}, "seeds: '1' is there twice"),
         ({"variants": "  dark:"}, "variants: Dictionary should have at least 2 items"),
         ({"variants": "  dark:\n  '../up': {}"}, "pattern"),
+        ({"metrics": "  bright: {weight: 1}\n  state: {}"}, "metrics.state: that is a column of the trials"),
+        ({"metrics": "  bright: {weight: 1}\n  votes: {weight: 1}"}, "votes have no weight in `quality`"),
+        ({"variants": "  dark:\n  reference: {}"}, "the truth has that name"),
         ({"more": "budget: -1\n"}, "budget: Input should be greater than or equal to 0"),
     ],
 )  # fmt: skip

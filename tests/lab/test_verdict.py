@@ -137,6 +137,28 @@ def test_votes_are_a_metric(tmp_path: Path) -> None:
     assert judge(experiment, frame, scales).winner == "light"
 
 
+def test_a_pair_that_nobody_has_rated_is_waited_for(tmp_path: Path) -> None:
+    """Votes on later pairs do not count before it: the order of pairs is the planned one, not that of the votes."""
+    experiment = toys(tmp_path, decision="{metric: votes, min_pairs: 6}")
+    trials = _pairs(12)
+    for trial in trials:
+        trial.clip_id = f"preview-{trial.variant}-{trial.pair}"
+    liked = {(n, "light"): 1.0 for n in range(12) if n != 3}
+    frame, scales = frame_of(experiment, trials, liked)
+    verdict = judge(experiment, frame, scales)
+    assert verdict.winner is None
+    assert verdict.standing("light").looks[-1].n == 3
+    assert "vpgen rate" in judge(experiment, *frame_of(experiment, trials, {})).why
+
+
+def test_a_guard_rail_that_nobody_measured_is_not_kept(tmp_path: Path) -> None:
+    """Unknown is not good."""
+    experiment = toys(tmp_path, metrics="  bright: {weight: 1}\n  seconds: {limit: 9}")
+    verdict = _judged(experiment, _pairs(12))
+    assert verdict.winner is None
+    assert "seconds, a guard rail, was not measured" in verdict.why
+
+
 def test_quality_weighs_over_ranges(tmp_path: Path) -> None:
     """Each from 0 to 1 over its range, clipped, turned round where lower is better."""
     metrics = "  bright: {weight: 3, range: [0.2, 0.6]}\n  seconds: {weight: 1, range: [0, 10]}"

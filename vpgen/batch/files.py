@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
+import uuid
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -30,7 +30,7 @@ class Delivery:
             self._far.write(name, source, _TYPES.get(source.suffix, "application/octet-stream"))
             return f"{self.out}/{name}"
         target = self._folder / name
-        part = target.with_name(f".{name}.{os.getpid()}.part")
+        part = target.with_name(f".{name}.{uuid.uuid4().hex[:8]}.part")  # two rows may have the same clip
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, part)

@@ -69,7 +69,7 @@ def read(source: str, options: dict[str, object]) -> Table:
     matters: list[list[object]] = []
     unused = Counter[str]()
     found = read_rows(source, options)
-    names = Counter(str(row["name"]) for row in found if not isinstance(row, InvalidInput) and "name" in row)
+    names = Counter(_file(row["name"]) for row in found if not isinstance(row, InvalidInput) and "name" in row)
     for number, row in enumerate(found, 1):
         if isinstance(row, InvalidInput):
             rows.append(Row(number, {}, str(row)))
@@ -106,8 +106,8 @@ def _checked(number: int, given: dict[str, Any], beside: _Beside, names: Mapping
             problems = [problem for problem in problems if not problem.startswith("story:")]
             problems.insert(0, "story: there is none")
         return _bad(number, given, problems), decides
-    if wanted.name and names[wanted.name] > 1:
-        problems.append(f"name: {wanted.name!r} is there {names[wanted.name]} times: its files would clash")
+    if wanted.name and names[_file(wanted.name)] > 1:
+        problems.append(f"name: {wanted.name!r} is there {names[_file(wanted.name)]} times: its files would clash")
     request = wanted.model_dump(mode="json", exclude_none=True)
     if wanted.config:
         try:
@@ -119,6 +119,11 @@ def _checked(number: int, given: dict[str, Any], beside: _Beside, names: Mapping
         except VpgenError as error:
             problems.append(f"config: {error.message}")
     return (_bad(number, given, problems) if problems else Row(number, request)), decides
+
+
+def _file(name: object) -> str:
+    """What a name is on a disk that takes Fox and fox for the same file, as those of macOS and Windows do."""
+    return str(name).casefold()
 
 
 def _bad(number: int, given: Mapping[str, Any], problems: list[str]) -> Row:
@@ -166,9 +171,12 @@ class _Beside:
     def _near(self, name: str) -> tuple[str, str]:
         path = (Path(self._source).parent / Path(name).expanduser()).absolute()
         try:
-            return str(path), hashlib.sha256(path.read_bytes()).hexdigest()
+            if not path.is_file():  # a device or a pipe would be read for ever
+                raise InvalidInput(f"there is no file {name}")
+            with path.open("rb") as file:
+                return str(path), hashlib.file_digest(file, "sha256").hexdigest()
         except (OSError, ValueError) as error:
-            raise InvalidInput(f"there is no readable file {name}") from error
+            raise InvalidInput(f"the file {name} cannot be read: {error}") from error
 
     def _far(self, name: str) -> tuple[str, str]:
         base = urlsplit(self._source)
@@ -187,5 +195,5 @@ class _Beside:
             raise InvalidInput(f"there is no picture {url}") from None
         except ImportError as error:
             raise MissingDependency(f"{url}: {error}", remedy="pip install 'vpgen[s3]'") from error
-        except (OSError, ValueError) as error:
+        except Exception as error:  # what a far file system's library raises is its own
             raise InvalidInput(f"cannot look at {url}: {error}") from error

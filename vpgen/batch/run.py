@@ -166,6 +166,10 @@ class _Run:
         self.rows, self.done = len(every), sum(row.state in books.ENDED for row in every)
         if not waiting and self.batch.state == "completed":
             return await self._over(begun=False)
+        if self.batch.worker is None and self.batch.summary is None:  # it begins: said once
+            for row in every:
+                if row.state == "failed":
+                    self._say(row, "failed", row.error or "")
         self.trial = await asyncio.to_thread(Trial.of, self.runtime, self.batch)
         job = jobs.start(self.runtime.database, jobs.queue(self.runtime.database, "batch").id)
         try:

@@ -40,7 +40,9 @@ def _champion(context: typer.Context, as_json: Json = False) -> None:
 def promote(
     experiment: Annotated[str, typer.Argument(help="An experiment's name (the newest run of it), id, or its file")],
     variant: Annotated[str, typer.Argument(help="The variant that shall serve production")],
-    reason: Reason = "it won the experiment",
+    reason: Annotated[
+        str | None, typer.Option(help="Why; kept in the record  [default: it won the experiment]", show_default=False)
+    ] = None,
     override: Annotated[
         str | None, typer.Option(help='Promote although the gate failed: say why, e.g. --override "the old model ends"')
     ] = None,
@@ -74,6 +76,7 @@ def promote(
             raise typer.Exit(GateFailed.exit_code if found.failed else 0)
         if not found.failed or override:
             _ask(f"Make {variant} the champion of {found.champion.profile}?", yes=yes, as_json=as_json)
+        reason = reason or ("the gate was overridden" if found.failed else "it won the experiment")
         row = champions.appoint(runtime, found, actor=by or actor(), reason=reason, override=override, canary=trial)
         _tell(row, tracking=runtime.settings.tracking, as_json=as_json)
 
@@ -285,7 +288,8 @@ def _tell(row: Promotion, *, tracking: bool, as_json: bool) -> None:
     if tracking and row.registry_version is None:
         said = "MLflow did not take it yet; it is told with the next command"
         screen.print(said, style="yellow", highlight=False)
-    screen.print(f"take it back: vpgen rollback {row.profile}", markup=False, highlight=False)
+    if row.action == "promote":
+        screen.print(f"take it back: vpgen rollback {row.profile}", markup=False, highlight=False)
 
 
 def _canary(row: Promotion) -> str:

@@ -109,6 +109,7 @@ def list_experiments(as_json: Json = False) -> None:
     """List the experiments that were run here, newest first, and those that ship."""
     import sqlalchemy as sa
     from rich.table import Table
+    from rich.text import Text
 
     from vpgen.lab.definition import shipped
     from vpgen.runtime import Runtime
@@ -122,7 +123,7 @@ def list_experiments(as_json: Json = False) -> None:
         return
     table = Table("experiment", "state", "begun", "what it says")
     for row in rows:
-        table.add_row(row.id, row.state, f"{row.created:%Y-%m-%d %H:%M}", (row.verdict or {}).get("why", ""))
+        table.add_row(row.id, row.state, f"{row.created:%Y-%m-%d %H:%M}", Text((row.verdict or {}).get("why", "")))
     console().print(table)
     console().print(f"Ready to run: {', '.join(shipped())}", style="dim")
 

@@ -27,7 +27,8 @@ from vpgen.yamls import load_yaml_with_lines
 
 NAME = r"^[a-z0-9](?:[a-z0-9_.-]{0,38}[a-z0-9])?$"
 """Of experiments, variants and cases: they become parts of ids, file names and addresses."""
-ALWAYS_BETTER_LOWER = ("seconds", "usd")
+NO_METRICS = frozenset({"quality", "pair", "variant", "case", "seed", "state", "clip_id", "error"})
+"""Columns of the table of trials: a metric of that name would not be told from them."""
 Name = Annotated[str, Field(pattern=NAME)]
 
 
@@ -188,8 +189,10 @@ def load_experiment(name: str | Path) -> Experiment:
         try:
             stopping_rule(experiment)
         except ValidationError as error:
-            message = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
-            raise ConfigError([f"{file.where(('decision',))}: decision: {message}"], remedy=_REMEDY) from None
+            detail = error.errors(include_url=False)[0]
+            key, message = ".".join(("decision", *map(str, detail["loc"]))), detail["msg"].removeprefix("Value error, ")
+            got = f" (got {detail['input']!r:.80})" if detail["loc"] else ""
+            raise ConfigError([f"{file.where(('decision',))}: {key}: {message}{got}"], remedy=_REMEDY) from None
     return experiment
 
 
@@ -285,10 +288,11 @@ class _File:
         weighed = any(metric.weight for metric in draft.metrics.values())
         if draft.decision.metric == "quality" and not weighed:
             yield f"{self.where(('metrics',))}: metrics: none has a weight, and the decision is about quality"
-        if draft.decision.metric not in {"quality", *draft.metrics}:
+        yield from self.names(draft)
+        if draft.decision.metric not in {"quality", "votes", *draft.metrics}:
             yield (
                 f"{self.where(('decision', 'metric'))}: decision.metric: {draft.decision.metric!r} is not measured; "
-                f"known: quality, {', '.join(draft.metrics)}"
+                f"known: {', '.join(dict.fromkeys(('quality', 'votes', *draft.metrics)))}"
             )
         for name in {"ssim", "psnr", "vmaf"} & draft.metrics.keys():
             if draft.reference is None:
@@ -299,6 +303,18 @@ class _File:
                 f"{self.where(('decision', 'min_pairs'))}: decision.min_pairs: {draft.decision.min_pairs} pairs are "
                 f"wanted, and {len(cases)} case(s) with {len(draft.seeds)} seed(s) make {pairs}"
             )
+
+    def names(self, draft: _Draft) -> Iterator[str]:
+        """Names that mean something else already."""
+        for name in sorted(NO_METRICS & draft.metrics.keys()):
+            yield f"{self.where(('metrics', name))}: metrics.{name}: that is a column of the trials, not a metric"
+        if (votes := draft.metrics.get("votes")) and votes.weight:
+            yield (
+                f"{self.where(('metrics', 'votes'))}: metrics.votes: people vote when the clips are made, so votes have "
+                "no weight in `quality`; let them decide (decision: {metric: votes}), or give them a limit"
+            )
+        if "reference" in draft.variants:
+            yield f"{self.where(('variants', 'reference'))}: variants.reference: the truth has that name"
 
 
 def _locate(name: str) -> Path:

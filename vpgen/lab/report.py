@@ -172,6 +172,7 @@ def headline(result: Result) -> str:
         "futility": f"{baseline} stays: nothing is shown to be better",
         "budget": "Undecided: the budget is used up",
         "pairs": "Undecided: every pair was run",
+        "interrupted": "Undecided: it was stopped before",
         "open": "Still open",
     }[verdict.stopped_for]
 
@@ -215,7 +216,8 @@ def _next(result: Result) -> str:
 def _commands(result: Result) -> str:
     lines = [f"vpgen experiment show {result.id}", f"vpgen rate {result.id}"]
     if result.verdict.winner:
-        lines = [f"vpgen promote {result.id} {result.verdict.winner}", "vpgen rollback", *lines]
+        forth = f"vpgen promote {result.id} {result.verdict.winner}"
+        lines = [forth, f"vpgen rollback {result.experiment.kind}", *lines]
     return "\n".join(lines)
 
 

@@ -76,7 +76,7 @@ class Result:
     @cached_property
     def metrics(self) -> tuple[str, ...]:
         """What variants are compared on: what the definition names, and what always counts."""
-        named = [*ALWAYS[:1], *self.experiment.metrics, *ALWAYS[1:]]
+        named = [*ALWAYS[:1], self.experiment.decision.metric, *self.experiment.metrics, *ALWAYS[1:]]
         return tuple(dict.fromkeys(name for name in named if name in self.trials.columns))
 
     @cached_property

@@ -134,9 +134,11 @@ class _Run:
     def _check_measured(self, pair: Pair, variant: str) -> None:
         """A metric that counts and that nobody can measure: said after the first clip, not after the last."""
         row = trials.known(self.runtime, self.id)[pair.number, variant]
-        needed = {name for name, metric in self.experiment.metrics.items() if metric.weight} | {
-            self.experiment.decision.metric
-        }
+        needed = {
+            name
+            for name, metric in self.experiment.metrics.items()
+            if metric.weight or metric.limit is not None or metric.margin is not None
+        } | {self.experiment.decision.metric}
         for name in sorted(needed - {"quality", result.VOTES} - row.values["numbers"].keys()):
             why = row.values["skipped"].get(name, f"measured are {', '.join(sorted(row.values['numbers']))}")
             raise InvalidInput(f"{variant}'s clip has no {name}: {why}", remedy="Correct the experiment's metrics")

@@ -91,17 +91,23 @@ def judge(
 def breaches(
     experiment: Experiment, trials: pd.DataFrame, scales: Mapping[str, Scale], variant: str
 ) -> tuple[str, ...]:
-    """The guard rails that a variant's means break, in words."""
+    """The guard rails that a variant's means break, in words. One that nobody measured is not kept."""
     found = []
     for name, metric in experiment.metrics.items():
-        if name not in trials or (metric.limit is None and metric.margin is None):
+        if metric.limit is None and metric.margin is None:
             continue
         sign = 1.0 if scales[name].higher_is_better else -1.0
+        if name not in trials:
+            found.append(f"{name}, a guard rail, was not measured")
+            continue
         own = trials.loc[trials["variant"] == variant, name].dropna()
-        if metric.limit is not None and len(own) and sign * (own.mean() - metric.limit) < 0:
-            found.append(f"{name} {own.mean():.4g} is beyond its limit {metric.limit:g}")
         ours, theirs = both(trials, name, variant, experiment.baseline)
-        if metric.margin is not None and len(ours):
+        if not len(own) or (metric.margin is not None and not len(ours)):
+            found.append(f"{name}, a guard rail, was not measured")
+            continue
+        if metric.limit is not None and sign * (own.mean() - metric.limit) < 0:
+            found.append(f"{name} {own.mean():.4g} is beyond its limit {metric.limit:g}")
+        if metric.margin is not None:
             worse = -sign * float((ours - theirs).mean())
             if worse > metric.margin:
                 found.append(
@@ -127,7 +133,10 @@ def _looks(
     decision = experiment.decision
     if decision.metric not in trials:
         return []
-    reached = trials[trials["pair"] < _first_gap(trials, variant, experiment.baseline)]
+    gap: float = _first_gap(trials, variant, experiment.baseline)
+    if decision.metric == "votes":
+        gap = min(gap, _first_unrated(trials, variant, experiment.baseline))
+    reached = trials[trials["pair"] < gap]
     ours, theirs = both(reached, decision.metric, variant, experiment.baseline)
     sign = 1.0 if scales[decision.metric].higher_is_better else -1.0
     differences = [sign * float(value) for value in ours - theirs]
@@ -137,7 +146,7 @@ def _looks(
     if decision.rule == "sequential":
         rule = stopping_rule(experiment)
         return decide(rule, differences)
-    if len(differences) < total:
+    if gap < total:  # pairs without the metric (a failure has no seconds) are over too
         return []
     c = paired((ours * sign).tolist(), (theirs * sign).tolist(), confidence=1 - alpha)
     sure = c.p_value is not None and c.p_value < alpha
@@ -157,6 +166,19 @@ def _first_gap(trials: pd.DataFrame, variant: str, baseline: str) -> int:
     return pair
 
 
+def _first_unrated(trials: pd.DataFrame, variant: str, baseline: str) -> float:
+    """The first pair that people can rate and nobody has.
+
+    Taken as votes come in, the same pairs would be looked at in ever other orders, each time anew: that finds a winner
+    where there is none more often than alpha allows.
+    """
+    made = trials.loc[trials["state"] == "completed", ["pair", "variant", "votes", "clip_id"]]
+    ours, theirs = made[made["variant"] == variant], made[made["variant"] == baseline]
+    two = ours.merge(theirs, on="pair", suffixes=("", "_baseline"))
+    waiting = two[two["votes"].isna() & (two["clip_id"] != two["clip_id_baseline"])]
+    return float(min(waiting["pair"], default=float("inf")))
+
+
 def _pairs_done(trials: pd.DataFrame, experiment: Experiment) -> int:
     """Pairs in which the baseline and at least one challenger have an outcome."""
     done = trials.groupby("pair")["variant"].agg(set) if len(trials) else []
@@ -167,11 +189,15 @@ def _why(experiment: Experiment, standings: tuple[Standing, ...], winner: str | 
     metric, baseline = experiment.decision.metric, experiment.baseline
     parts = []
     for s in standings:
+        if not s.looks and metric == "votes":
+            ask = f"vpgen rate {experiment.name}"
+            parts.append(f"people have yet to say whether {s.variant} or {baseline} is better: {ask}")
+            continue
         if not s.looks:
             parts.append(f"{s.variant} has no pair to compare yet")
             continue
         look = s.looks[-1]
-        figures = f"{metric} {look.mean:+.4g} [{_bound(look.low)}, {_bound(look.high)}] over {look.n} pairs"
+        figures = f"{metric} {look.mean:+.4g} [{_bound(look.low)}, {_bound(look.high)}] over {_pairs(look.n)}"
         words = {
             "win": f"{s.variant} is better than {baseline}",
             "loss": f"{s.variant} is worse than {baseline}",
@@ -198,6 +224,10 @@ def stopping_rule(experiment: Experiment) -> Rule:
         max_pairs=experiment.most_pairs,
         margin=decision.margin,
     )
+
+
+def _pairs(count: int) -> str:
+    return "1 pair" if count == 1 else f"{count} pairs"
 
 
 def _bound(value: float | None) -> str:
