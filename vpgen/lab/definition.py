@@ -310,8 +310,8 @@ class _File:
             yield f"{self.where(('metrics', name))}: metrics.{name}: that is a column of the trials, not a metric"
         if (votes := draft.metrics.get("votes")) and votes.weight:
             yield (
-                f"{self.where(('metrics', 'votes'))}: metrics.votes: people vote when the clips are made, so votes have "
-                "no weight in `quality`; let them decide (decision: {metric: votes}), or give them a limit"
+                f"{self.where(('metrics', 'votes'))}: metrics.votes: people vote when the clips are made, so votes "
+                "have no weight in `quality`; let them decide (decision: {metric: votes}), or give them a limit"
             )
         if "reference" in draft.variants:
             yield f"{self.where(('variants', 'reference'))}: variants.reference: the truth has that name"
