@@ -7,6 +7,7 @@ import hmac
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -32,6 +33,8 @@ from vpgen.errors import Conflict, InvalidInput, NotFound, Paused
 from vpgen.runtime import Runtime
 from vpgen.settings import Settings
 from vpgen.store.jobs import recent as recent_jobs
+from vpgen.store.jobs import worker_name
+from vpgen.store.schema_lab import Batch
 
 STORIES = ["a fox on the hill", "a woman by the sea", "a man at the bus stop"]
 
@@ -556,6 +559,33 @@ def test_the_command_prints_rows_and_summary_and_exits_with_what_happened(
     assert "no amount of USD" in vpgen(*poor, "--budget", "much", code=2)
     switch.pause(runtime.database, "a test")
     assert "a test" in vpgen(*poor, code=8)
+
+
+def test_one_that_runs_is_not_said_to_be_stopped_nor_one_whose_process_died_to_run(
+    runtime: Runtime, toy_log: Path, tmp_path: Path
+) -> None:
+    """`--show` forgets why it stopped before once it goes on, and looks whether anybody is at work."""
+    from test_cli import run as vpgen
+
+    config = load_config(write_toy_config(tmp_path / "toy.yaml", toy_log))
+
+    def pause(_: batch.Progress) -> None:
+        switch.pause(runtime.database, "before")
+
+    stopped = run(three(tmp_path), runtime, config, parallel=1, watch=pause)
+    assert "before" in vpgen("batch", "--show", stopped.id)
+    with runtime.database.write() as session:
+        row = session.get_one(Batch, stopped.id)
+        row.state, row.worker = "running", worker_name()
+    text = vpgen("batch", "--show", stopped.id)
+    assert "running" in text
+    assert "before" not in text
+    with runtime.database.write() as session:
+        session.get_one(Batch, stopped.id).worker = f"{socket.gethostname()}:{2**22 + 1}:0"
+    text = vpgen("batch", "--show", stopped.id)
+    assert "running" not in text
+    assert "ended without a word" in text
+    assert "The same command goes on" in text
 
 
 def test_interrupted_it_is_stopped_and_goes_on(tmp_path: Path, toy_log: Path, runtime: Runtime) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from vpgen.batch import Progress, Summary
+    from vpgen.store.schema_lab import Batch
 
 
 class Profile(StrEnum):
@@ -127,18 +128,25 @@ def _look(name: str | None, *, as_json: bool) -> None:
         found = [books.find(runtime.database, name)] if name else books.recent(runtime.database)
         for one in found:
             now = books.summarise(runtime.database, one.id)
-            said = {"state": one.state if now.left else now.state, **_kept(one.summary)}
-            summary = now.model_copy(update=said)
+            summary = now.model_copy(update=_standing(one, now))
             if as_json or name:
                 _print(summary, as_json=as_json)
             else:
                 typer.echo(f"{summary.id}  {one.created:%Y-%m-%d %H:%M} UTC  {summary.state:<10} {summary}")
 
 
-def _kept(summary: dict[str, object] | None) -> dict[str, object]:
-    """What only the run that ended knew."""
+def _standing(batch: Batch, now: Summary) -> dict[str, object]:
+    """Whether it runs, and of one that does not, what only the run that ended knew."""
+    from vpgen.store.jobs import is_gone
+
+    if now.left and batch.state == "running":
+        if not batch.worker or not is_gone(batch.worker):
+            return {"state": "running"}
+        said = f"its process ({batch.worker}) ended without a word"
+        return {"state": "stopped", "stopped": said, "stopped_by": "a crash", "next": "The same command goes on"}
     names = ("canary", "stopped", "stopped_by", "next", "table", "webhook")
-    return {name: summary[name] for name in names if name in summary} if summary else {}
+    kept = {name: batch.summary[name] for name in names if name in batch.summary} if batch.summary else {}
+    return {"state": batch.state if now.left else now.state, **kept}
 
 
 def _print(summary: Summary, *, as_json: bool) -> None:
