@@ -2,9 +2,11 @@
 
 import importlib
 import inspect
+import json
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import yaml
 
@@ -61,6 +63,22 @@ def test_without_a_prefect_there_is_nothing_to_hold(monkeypatch: pytest.MonkeyPa
     """`vpgen pause` works on a machine that has none."""
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     assert deploy.hold(Settings(), paused=True) == ""
+
+
+def test_workers_that_are_up_are_named_with_the_folder_where_they_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Not the one where `vpgen up` was said again."""
+    monkeypatch.chdir(tmp_path)
+    where = Settings().home / "servers"
+    where.mkdir(parents=True)
+    me = psutil.Process()
+    noted = {"pid": me.pid, "created": me.create_time(), "runs_in": "/elsewhere"}
+    (where / "worker-render.json").write_text(json.dumps(noted))
+    assert deploy._by_folder(Settings(), ["preview", "render"]) == {
+        str(tmp_path): ["preview"],
+        "/elsewhere": ["render"],
+    }
 
 
 def test_stopping_what_was_not_started_says_so() -> None:

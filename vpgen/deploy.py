@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -80,8 +81,10 @@ def up(
         say(f"{'Deployments':<12} {_deploy(environment)}")
         started = [_worker(api, settings, environment, pool) for pool in work]
         _await_workers(api, settings, work)
-        said = ", ".join(f"{pool} {word}" for pool, word in zip(work, started, strict=True))
-        say(f"{'Workers':<12} {said}, in {Path.cwd()}")
+        for folder, its in _by_folder(settings, work).items():
+            said = ", ".join(f"{pool} {word}" for pool, word in zip(work, started, strict=True) if pool in its)
+            there = "" if folder == str(Path.cwd()) else ", and stays there until `vpgen down`"
+            say(f"{'Workers':<12} {said}, in {folder}{there}")
     say("Stop everything with: vpgen down")
 
 
@@ -272,6 +275,15 @@ def _worker(api: _Api, settings: Settings, environment: Mapping[str, str], pool:
     command = ("-m", "prefect", "worker", "start", "--pool", pool, "--type", "process", "--name", _worker_name(pool))
     background.begin(where, _note(pool), command, environment, runs_in=str(Path.cwd()))
     return "started"
+
+
+def _by_folder(settings: Settings, work: Sequence[str]) -> dict[str, list[str]]:
+    """Where the workers run: one that was up already, in the folder where it was started."""
+    found = defaultdict[str, list[str]](list)
+    for pool in work:
+        noted = background.note(servers.folder_of(settings), _note(pool)) or {}
+        found[noted.get("runs_in", str(Path.cwd()))].append(pool)
+    return found
 
 
 def _bury(api: _Api, pool: str) -> None:

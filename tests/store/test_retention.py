@@ -325,6 +325,9 @@ def test_the_shipped_policy_keeps_finals_for_ever(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load_policy(own)
     assert [problem.partition(": ")[0] for problem in caught.value.problems] == [f"{own}:3", f"{own}:2"]
+    own.write_text("finals: 99999999999\ngrace_hours: 1e300\n")  # no time span that Python knows
+    with pytest.raises(ConfigError, match="less than or equal"):
+        load_policy(own)
     own.write_text("previews: 3\n")
     assert load_policy(own) == Policy(previews=3)
 

@@ -44,7 +44,7 @@ _DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
 _KNOWN = {KIND, RECORDS, PICTURES, REQUESTS, WAITING[0]}
 _LOOK_EVERY = 50
 """Objects are removed between two looks at whether a clip is under way."""
-Days = Annotated[float, Field(ge=0)] | None
+Days = Annotated[float, Field(ge=0, le=36_500)] | None
 
 
 class Policy(Value):
@@ -53,7 +53,7 @@ class Policy(Value):
     intermediates: Days = 30
     previews: Days = 90
     finals: Days = None
-    grace_hours: Annotated[float, Field(ge=0)] = 24
+    grace_hours: Annotated[float, Field(ge=0, le=876_000)] = 24
 
 
 class Removal(Value):
