@@ -233,13 +233,12 @@ def _votes(runtime: Runtime, result: Result) -> Ranking | None:
 
 def _photo(path: Path) -> bytes:
     """A contact sheet as JPEG, not wider than a page needs."""
-    with Image.open(path) as image:
-        if image.width > SHEET_WIDTH:
-            height = round(image.height * SHEET_WIDTH / image.width)
-            image = image.resize((SHEET_WIDTH, height), Image.Resampling.LANCZOS)  # noqa: PLW2901  # the smaller one
-        out = BytesIO()
-        image.convert("RGB").save(out, "JPEG", quality=88, optimize=True)
-        return out.getvalue()
+    out = BytesIO()
+    with Image.open(path) as opened:
+        width = min(opened.width, SHEET_WIDTH)
+        small = opened.resize((width, round(opened.height * width / opened.width)), Image.Resampling.LANCZOS)
+        small.convert("RGB").save(out, "JPEG", quality=88, optimize=True)
+    return out.getvalue()
 
 
 def escape_markdown(text: object) -> Markup:
