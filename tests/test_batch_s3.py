@@ -25,12 +25,12 @@ def settings() -> Iterator[Settings]:
     server.start()
     host, port = server.get_host_and_port()
     found = Settings(
-        store_url="s3://bucket/store",
+        store_url="s3://nightly/store",
         s3_endpoint=f"http://{host}:{port}",
         s3_key="test",
         s3_secret="test",  # noqa: S106
     )
-    s3fs.S3FileSystem(**found.s3_options, use_listings_cache=False).mkdir("bucket")
+    s3fs.S3FileSystem(**found.s3_options, use_listings_cache=False).mkdir("nightly")
     yield found
     server.stop()
 
@@ -40,18 +40,18 @@ def test_everything_in_buckets(settings: Settings, toy_config: PipelineConfig, t
     s3 = s3fs.S3FileSystem(**settings.s3_options, use_listings_cache=False)
     picture = tmp_path / "me.png"
     Image.fromarray(np.full((64, 64, 3), 90, np.uint8)).save(picture)
-    s3.pipe_file("bucket/in/me.png", picture.read_bytes())
-    s3.pipe_file("bucket/in/requests.csv", b"story,character,name\na fox,me.png,fox\na cat,no.png,cat\n")
+    s3.pipe_file("nightly/in/me.png", picture.read_bytes())
+    s3.pipe_file("nightly/in/requests.csv", b"story,character,name\na fox,me.png,fox\na cat,no.png,cat\n")
     with Runtime.open(settings) as runtime:
-        work = {"profile": "final", "config": toy_config, "out": "s3://bucket/out/", "runtime": runtime}
-        summary = asyncio.run(batch.run("s3://bucket/in/requests.csv", **work))
+        work = {"profile": "final", "config": toy_config, "out": "s3://nightly/out/", "runtime": runtime}
+        summary = asyncio.run(batch.run("s3://nightly/in/requests.csv", **work))
         assert (summary.completed, summary.failed) == (1, 1)
-        assert summary.table == f"s3://bucket/out/{summary.id}.csv"
-        assert s3.info("bucket/out/fox.mp4")["size"] > 0
-        text = s3.cat_file(f"bucket/out/{summary.id}.csv").decode()
-        assert "s3://bucket/out/fox.mp4" in text
-        assert "there is no picture s3://bucket/in/no.png" in text
-        assert asyncio.run(batch.run("s3://bucket/in/requests.csv", **work)) == summary
+        assert summary.table == f"s3://nightly/out/{summary.id}.csv"
+        assert s3.info("nightly/out/fox.mp4")["size"] > 0
+        text = s3.cat_file(f"nightly/out/{summary.id}.csv").decode()
+        assert "s3://nightly/out/fox.mp4" in text
+        assert "there is no picture s3://nightly/in/no.png" in text
+        assert asyncio.run(batch.run("s3://nightly/in/requests.csv", **work)) == summary
 
         before = {sha256 for sha256, _, _ in runtime.store.objects()}
         report = housekeeping(runtime, Policy(intermediates=0, previews=0, grace_hours=0), apply=True)
