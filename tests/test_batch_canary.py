@@ -126,6 +126,23 @@ def test_a_breach_takes_it_back_and_the_rest_runs_the_old_champion(
     assert champions.current(runtime, "preview").config.stages["character"].params["shade"] == 128
 
 
+def test_one_whose_clips_fail_is_never_confirmed_however_few_they_are(
+    runtime: Runtime, tmp_path: Path, toy_log: Path
+) -> None:
+    """Two of two prove nothing, and are no success: the old champion goes on, and every batch says who must decide."""
+    old, new = old_and_new(tmp_path, toy_log, animate="fail: no ink")
+    promote(runtime, old, new, Canary(clips=2))
+    summary = run(table(tmp_path, 5), runtime, parallel=1)
+    assert (summary.completed, summary.failed) == (3, 2)
+    assert "2 of its 2 clips failed" in summary.canary
+    assert "vpgen rollback preview" in summary.canary
+    with runtime.database.read() as session:
+        assert "confirmed" not in (session.get_one(Promotion, 1).canary or {})
+    later = run(table(tmp_path, 3, "later.csv"), runtime)
+    assert (later.completed, set(shades(runtime, later))) == (3, {128})
+    assert "vpgen champion confirm preview" in later.notes[-1]
+
+
 def test_taken_back_by_hand_meanwhile_the_rest_runs_the_old_champion(
     runtime: Runtime, tmp_path: Path, toy_log: Path
 ) -> None:

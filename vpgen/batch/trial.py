@@ -131,7 +131,10 @@ class Trial:
             self.said += f" (somebody was faster: {error.message})"
 
     def held(self) -> None:
-        """The batch is at its end: a canary that has seen enough clips is confirmed."""
+        """The batch is at its end: a canary that has seen enough clips is confirmed, unless too many of them failed.
+
+        Two of two that failed may be an accident, as far as two can tell; that is no reason to trust it with the rest.
+        """
         from vpgen.lab import champions
 
         tried = len(self._outcomes["canary"])
@@ -141,12 +144,25 @@ class Trial:
         if tried < enough:
             self.said = f"promotion {self.promotion.number} is still on trial: {tried} of at least {enough} clips"
             return
+        failed = sum(not one.completed for one in self._outcomes["canary"])
+        if failed > self.canary.limits.failures * tried:
+            why = f"{failed} of its {tried} clips failed"
+            on_trial = f"promotion {self.promotion.number} is still on trial: {why}"
+            self.said = _undecided(self.promotion, why) if self.canary.clips is not None else on_trial
+            return
         self.over = True
         try:
             champions.confirm(self.runtime, self.promotion)
             self.said = f"promotion {self.promotion.number} held over {tried} clips and is confirmed"
         except Conflict as error:
             self.said = error.message
+
+
+def _undecided(promotion: Promotion, why: str) -> str:
+    return (
+        f"promotion {promotion.number} is not confirmed: {why}. The old champion goes on until somebody decides: "
+        f"`vpgen champion confirm {promotion.profile}` or `vpgen rollback {promotion.profile}`"
+    )
 
 
 def _ended(runtime: Runtime, promotion_id: int) -> list[BatchRow]:
@@ -223,8 +239,11 @@ def planned(
     from vpgen.lab import champions
 
     champion = champions.current(runtime, profile)
-    promotion = champion.promotion.id if champion.promotion else None
+    promotion = champion.promotion
     if champion.canary is None or champion.previous is None or promotion is None:
-        return champion.config, None, promotion, frozenset(), champion.note
-    rows = canary_rows(champion.canary, numbers, tried_before(runtime, promotion))
-    return champion.previous, champion.config, promotion, rows, champion.note
+        return champion.config, None, promotion.id if promotion else None, frozenset(), champion.note
+    tried = tried_before(runtime, promotion.id)
+    rows, note = canary_rows(champion.canary, numbers, tried), champion.note
+    if champion.canary.clips is not None and tried >= champion.canary.clips:
+        note = "; ".join(filter(None, (note, _undecided(promotion, f"its {tried} clips did not settle it"))))
+    return champion.previous, champion.config, promotion.id, rows, note
