@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lab.toys import toys
 
+from vpgen import catalogue
 from vpgen.lab import design
 from vpgen.money.prices import load_prices
 from vpgen.resources import folder
@@ -76,3 +77,15 @@ def test_an_unknown_price_is_unknown_not_zero(tmp_path: Path) -> None:
     )
     assert [e.usd for e in plan.estimates] == [Decimal(0), None]
     assert plan.usd is None
+
+
+def test_models_that_need_a_prompt_are_priced(tmp_path: Path) -> None:
+    """A variant that buys its pictures costs what the catalogue says, before anything is planned."""
+    prices = PRICES.joined(catalogue.prices(catalogue.load_catalogue(None)))
+    bought = "  dark:\n  bought: {stages: {background: stability/core}}"
+    plan = run(design.plan(toys(tmp_path, variants=bought), prices))
+    cheap, dear = (e.usd for e in plan.estimates)
+    assert cheap is not None
+    assert dear is not None
+    assert dear - cheap == Decimal("0.03")
+    assert plan.usd == 12 * (cheap + Decimal("0.03"))

@@ -122,8 +122,10 @@ class _Stage:
 class _Estimating:
     """Runs a recipe in which every stage only says what it would use."""
 
-    def __init__(self, config: PipelineConfig, prices: PriceBook) -> None:
+    def __init__(self, config: PipelineConfig, prices: PriceBook, story: str) -> None:
         self.config, self.prices = config, prices
+        # What a planner would say is not known yet; models that need a prompt are given the story's beginning.
+        self.prompt = Prompt(character=story[:200], background=story[:200], motion=story[:200])
         self.stages: dict[str, _Stage] = {}
 
     async def __call__(self, stage: Stage, request: Request) -> Ref[Any]:
@@ -140,7 +142,7 @@ class _Estimating:
                 usd = None if usd is None else usd + price * quantity
         self.stages[key] = _Stage(usd, usage.get("cpu_second", ZERO))
         stand_ins: dict[str, object] = {
-            "plan": Prompt(character="", background="", motion=""),
+            "plan": self.prompt,
             "moderate": Verdict(allowed=True),
         }
         return Ref(key, lambda: stand_ins.get(stage))
@@ -150,7 +152,7 @@ async def _stages(case: Case, config: PipelineConfig, kind: str, prices: PriceBo
     def picture(digest: str, *, cover: tuple[int, int] | None = None) -> Ref[Still]:  # noqa: ARG001  # never looked at
         return Ref(f"picture-{digest}", _unseen)
 
-    estimating = _Estimating(config, prices)
+    estimating = _Estimating(config, prices, case.story)
     request = ClipRequest(
         story=case.story, character_image=_named(case.character), background_image=_named(case.background)
     )
