@@ -298,6 +298,20 @@ def test_a_promotion_killed_half_way_is_finished_by_the_next_call(
     assert str(client.get_model_version_by_alias("vpgen-final", "champion").version) == "1"
 
 
+def test_a_broken_database_of_mlflow_is_an_mlflow_that_does_not_answer(
+    tracked: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Production goes on with the last known champion, and a rollback works: no trace of SQL."""
+    promoted(tracked, tmp_path)
+    (tmp_path / "broken.db").write_bytes(b"this was a database once " * 100)
+    monkeypatch.setenv("VPGEN_TRACKING_URI", f"sqlite:///{tmp_path / 'broken.db'}")
+    with Runtime.open(Settings()) as broken:
+        champion = champions.current(broken, "final")
+        assert champion.number == 1
+        assert "does not answer" in champion.note
+        assert champions.roll_back(broken, "final", actor="lee", reason="flicker").number == 2
+
+
 def test_without_mlflow_the_last_known_champion_serves_and_nobody_is_promoted(
     tracked: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

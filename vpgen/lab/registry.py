@@ -61,17 +61,23 @@ def answering(runtime: Runtime) -> Iterator[MlflowClient]:
         client = mlflow_client(runtime)
     except VpgenError as error:
         raise Away(error.message, remedy=error.remedy) from error
+    except Exception as error:  # a database that is broken is opened here
+        raise _away(runtime, error) from error
     try:
         yield client
     except VpgenError:
         raise
     except Exception as error:  # MLflow passes on what its HTTP library and SQLAlchemy raise
-        where = shown(runtime.settings.resolved_tracking)
-        raise Away(
-            f"MLflow at {where} does not answer: {one_line(error, runtime)}",
-            remedy="Start it (`vpgen ui`), or correct VPGEN_TRACKING_URI; nothing was changed",
-            retryable=True,
-        ) from error
+        raise _away(runtime, error) from error
+
+
+def _away(runtime: Runtime, error: Exception) -> Away:
+    where = shown(runtime.settings.resolved_tracking)
+    return Away(
+        f"MLflow at {where} does not answer: {one_line(error, runtime)}",
+        remedy="Start it (`vpgen ui`), or correct VPGEN_TRACKING_URI; nothing was changed",
+        retryable=True,
+    )
 
 
 def champion(client: MlflowClient, profile: str) -> Version | None:
