@@ -16,6 +16,7 @@ from vpgen.config import PipelineConfig, load_config
 from vpgen.errors import VpgenError
 from vpgen.runtime import Runtime
 from vpgen.settings import Settings
+from vpgen.store.clips import EXPERIMENT_REPORT
 from vpgen.store.schema import OutboxItem
 from vpgen.tracking import EXPERIMENT, catch_up
 
@@ -135,6 +136,17 @@ def test_a_report_that_cannot_be_made_keeps_no_other_waiting(tracked: Runtime, t
     assert (told.delivered, told.waiting) == (1, 1)
     assert gone.id in told.summary
     assert [run.data.tags["vpgen.clip"] for run in recorded(tracked)] == [whole.id]
+
+
+def test_a_mistake_of_ours_in_one_report_keeps_no_other_waiting(tracked: Runtime, toy_config: PipelineConfig) -> None:
+    """What MLflow did not say is not held against it: the reports behind the bad one are delivered."""
+    with tracked.database.write() as session:
+        session.add(OutboxItem(kind=EXPERIMENT_REPORT, payload={}))
+    clip = make(tracked, toy_config)
+    told = catch_up(tracked)
+    assert (told.delivered, told.waiting) == (1, 1)
+    assert "KeyError" in told.summary
+    assert [run.data.tags["vpgen.clip"] for run in recorded(tracked)] == [clip.id]
 
 
 def test_a_password_in_mlflows_address_is_told_to_nobody(

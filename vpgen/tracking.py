@@ -137,7 +137,8 @@ def _only_this_one(error: Exception) -> bool:
 
     if isinstance(error, MlflowException):
         return error.error_code in _REFUSALS
-    return isinstance(error, VpgenError)
+    # Our own mistakes are about what is reported: were they MLflow's, one report would keep all others from it.
+    return isinstance(error, VpgenError | LookupError | TypeError | ValueError | AttributeError)
 
 
 def one_line(error: Exception, runtime: Runtime) -> str:
