@@ -213,7 +213,7 @@ def test_an_experiment_that_has_just_begun_has_pictures_too() -> None:
 @pytest.mark.parametrize(
     ("value", "metric", "said"),
     [(0.0102, "usd", "0.010 USD"), (1.234, "usd", "1.23 USD"), (0.0, "usd", "0.00 USD"), (0.0000123, "usd", "0.000012 USD"),
-     (12.34, "seconds", "12.3 s"), (31.5, "psnr", "31.5 dB"), (0.71234, "quality", "0.712"), (float("nan"), "usd", "–")],
+     (12.34, "seconds", "12.3 s"), (2345.6, "seconds", "2346 s"), (0.00002, "bytes", "0.00002"), (31.5, "psnr", "31.5 dB"), (0.71234, "quality", "0.712"), (float("nan"), "usd", "–")],
 )  # fmt: skip
 def test_figures_have_their_unit(value: float, metric: str, said: str) -> None:
     """Money has as many digits as say something, everything else three."""

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from lab.toys import toys, write_experiment
 
 from vpgen.errors import Conflict, InvalidInput
@@ -17,9 +19,11 @@ from vpgen.events import Event
 from vpgen.lab import run as lab
 from vpgen.lab import trials
 from vpgen.lab.definition import Experiment
+from vpgen.lab.report import headline
 from vpgen.lab.result import Result, load
 from vpgen.runtime import Runtime
 from vpgen.settings import Settings
+from vpgen.store import schema_lab as tables
 from vpgen.studio import run
 
 
@@ -221,6 +225,30 @@ def test_several_pairs_at_a_time_come_to_the_same_trials(tmp_path: Path, monkeyp
         with Runtime.open(Settings()) as runtime:
             verdicts.append(_run(runtime, toys(tmp_path, more=f"parallel: {parallel}\n")).verdict)
     assert verdicts[0] == verdicts[1]
+
+
+def test_a_pair_is_done_when_all_its_variants_are(runtime: Runtime, tmp_path: Path) -> None:
+    """While the second variant is made, the pair is not counted."""
+    told: list[lab.Progress] = []
+    _run(runtime, toys(tmp_path, decision="{rule: fixed, min_pairs: 2, max_pairs: 2}"), watch=told.append)
+    assert [progress.done for progress in told if progress.trial] == [0, 0, 1, 1]
+    assert told[-1].done == 2
+
+
+def test_one_whose_process_is_gone_is_not_said_to_run(runtime: Runtime, tmp_path: Path) -> None:
+    """Killed: it is stopped, whatever its row says, and open."""
+    experiment = toys(tmp_path, decision="{rule: fixed}")
+    _run(runtime, experiment)
+    gone = subprocess.Popen([sys.executable, "-c", "pass"])
+    gone.wait()
+    with runtime.database.write() as session:
+        row = session.get_one(tables.Experiment, experiment.id)
+        row.state, row.verdict = "running", None
+        row.worker = f"{socket.gethostname()}:{gone.pid}:0"
+        session.execute(sa.delete(tables.Trial).where(tables.Trial.pair > 2))
+    result = load(runtime, experiment.id)
+    assert (result.state, result.verdict.stopped_for) == ("stopped", "interrupted")
+    assert headline(result) == "Undecided: it was stopped before"
 
 
 def test_one_process_runs_it(runtime: Runtime, tmp_path: Path) -> None:

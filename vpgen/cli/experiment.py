@@ -112,6 +112,7 @@ def list_experiments(as_json: Json = False) -> None:
     from rich.text import Text
 
     from vpgen.lab.definition import shipped
+    from vpgen.lab.result import standing
     from vpgen.runtime import Runtime
     from vpgen.store.schema_lab import Experiment as Row
 
@@ -119,11 +120,11 @@ def list_experiments(as_json: Json = False) -> None:
         rows = list(session.scalars(sa.select(Row).order_by(Row.created.desc())))
     if as_json:
         for row in rows:
-            typer.echo(json.dumps({"id": row.id, "state": row.state, "verdict": row.verdict}, ensure_ascii=False))
+            typer.echo(json.dumps({"id": row.id, "state": standing(row), "verdict": row.verdict}, ensure_ascii=False))
         return
     table = Table("experiment", "state", "begun", "what it says")
     for row in rows:
-        table.add_row(row.id, row.state, f"{row.created:%Y-%m-%d %H:%M}", Text((row.verdict or {}).get("why", "")))
+        table.add_row(row.id, standing(row), f"{row.created:%Y-%m-%d %H:%M}", Text((row.verdict or {}).get("why", "")))
     console().print(table)
     console().print(f"Ready to run: {', '.join(shipped())}", style="dim")
 
@@ -157,8 +158,13 @@ class _Watcher:
             )
 
 
+def _cut(text: str, most: int = 70) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def _print_plan(experiment: Experiment, plan: Plan, *, as_json: bool, brief: bool = False) -> None:
     from rich.table import Table
+    from rich.text import Text
 
     from vpgen.money.prices import dollars
 
@@ -191,7 +197,7 @@ def _print_plan(experiment: Experiment, plan: Plan, *, as_json: bool, brief: boo
         table.add_row(e.variant, what, dollars(e.usd), f"{e.cpu_seconds:.1f}")
     screen.print(table)
     screen.print(
-        f"{len(experiment.cases)} cases x {len(experiment.seeds)} seeds: at most {len(plan.pairs)} pairs, about "
+        f"{len(experiment.cases)} case(s) x {len(experiment.seeds)} seed(s): at most {len(plan.pairs)} pairs, about "
         f"{dollars(plan.usd)} USD and {plan.cpu_seconds:.0f} CPU s "
         f"({dollars(plan.usd_apart)} USD if nothing were shared). Budget: {budget}.",
         markup=False, highlight=False, soft_wrap=True,
@@ -209,7 +215,7 @@ def _print_plan(experiment: Experiment, plan: Plan, *, as_json: bool, brief: boo
         listed = Table("#", "case", "seed", "in this order", "story")
         for pair in plan.pairs:
             listed.add_row(
-                str(pair.number), pair.case.name, str(pair.seed), ", ".join(pair.turns), pair.case.story[:70]
+                str(pair.number), pair.case.name, str(pair.seed), ", ".join(pair.turns), Text(_cut(pair.case.story))
             )
         screen.print(listed)
 
@@ -257,18 +263,24 @@ def _differences(result: Result) -> Table:
 
     table = Table("variant", "metric", "difference", "95 % interval", "p (Holm)", "d_z", "pairs", "",
                   title=f"Against {result.experiment.baseline}")  # fmt: skip
+    from vpgen.lab.views import plain
+
     for d in result.differences:
         mark = {True: "[green]better", False: "[red]worse", None: "[dim]open"}[d.better]
-        table.add_row(d.variant, d.metric, f"{d.mean:+.4g}", f"{_signed(d.low)} … {_signed(d.high)}",
+        table.add_row(d.variant, d.metric, plain(d.mean, sign="+"), f"{_signed(d.low)} … {_signed(d.high)}",
                       _figure(d.p_adjusted), _figure(d.effect), str(d.n), mark)  # fmt: skip
     return table
 
 
 def _signed(value: float | None) -> str:
-    return "?" if value is None else f"{value:+.4g}"
+    from vpgen.lab.views import plain
+
+    return "?" if value is None else plain(value, sign="+")
 
 
 def _figure(value: object) -> str:
     if value is None or value != value:  # noqa: PLR0124  # NaN
         return "–"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    from vpgen.lab.views import plain
+
+    return plain(value) if isinstance(value, float) else str(value)

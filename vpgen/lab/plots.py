@@ -225,7 +225,7 @@ def sequential(result: Result) -> Figure:
         bounded = [look for look in standing.looks if look.low is not None or look.high is not None]
         if bounded:
             seen = [0.0, *mean, *(value for look in bounded for value in (look.low, look.high) if value is not None)]
-            pad = 0.1 * (max(seen) - min(seen))
+            pad = 0.1 * (max(seen) - min(seen)) or 1.0
             bottom, top = min(seen) - pad, max(seen) + pad
             lows = [bottom if look.low is None else look.low for look in bounded]
             highs = [top if look.high is None else look.high for look in bounded]

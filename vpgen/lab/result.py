@@ -25,6 +25,7 @@ from vpgen.lab.verdict import EndedBy, Verdict, both, judge
 from vpgen.money.spending import Spent, spending
 from vpgen.runtime import Runtime
 from vpgen.store import schema_lab as tables
+from vpgen.store.jobs import is_gone
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -160,9 +161,16 @@ def load(runtime: Runtime, name: str) -> Result:
     liked = votes.preferences(votes.votes(runtime.database, row.id), experiment.baseline)
     frame, scales = frame_of(experiment, trials, liked)
     total = spent(runtime, row.id)
-    stopped_for = (row.verdict or {}).get("stopped_for") if row.state == "stopped" else None
-    ended_by = stopped_for if stopped_for in get_args(EndedBy) else None
-    return Result(row.id, row.state, experiment, frame, scales, total.usd, total.waste, ended_by)
+    state, stopped_for = standing(row), (row.verdict or {}).get("stopped_for")
+    if state != row.state:
+        stopped_for = "interrupted"
+    ended_by = stopped_for if state == "stopped" and stopped_for in get_args(EndedBy) else None
+    return Result(row.id, state, experiment, frame, scales, total.usd, total.waste, ended_by)
+
+
+def standing(row: tables.Experiment) -> str:
+    """The experiment's state; "stopped" when it is said to run and its process is gone (on this machine)."""
+    return "stopped" if row.state == "running" and row.worker and is_gone(row.worker) else row.state
 
 
 def spent(runtime: Runtime, experiment_id: str) -> Spent:

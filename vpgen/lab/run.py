@@ -78,6 +78,7 @@ class _Run:
         self.id = experiment.id
         self.purse = Purse(name=self.id, budget=experiment.budget)
         self.pairs = design.order(experiment)
+        self.unfinished: set[int] = set()
 
     async def to_its_end(self, *, retry_failed: bool) -> Result:
         _begin(self.runtime, self.experiment)
@@ -118,13 +119,18 @@ class _Run:
     async def _pair(self, pair: Pair, challengers: tuple[str, ...]) -> None:
         """Every variant that still matters, one after the other: side by side they would slow each other down."""
         done = trials.known(self.runtime, self.id)
-        for variant in pair.turns:
-            if (pair.number, variant) in done or variant not in {*challengers, self.experiment.baseline}:
-                continue
+        wanted = [
+            variant
+            for variant in pair.turns
+            if (pair.number, variant) not in done and variant in {*challengers, self.experiment.baseline}
+        ]
+        self.unfinished |= {pair.number} if wanted else set()
+        for variant in wanted:
             self._say(f"{pair.case.name}, seed {pair.seed}: {variant}", None)
             state = await trials.run_trial(self.runtime, self.experiment, pair, variant, self.purse, self.tell)
             if state == "completed":
                 self._check_measured(pair, variant)
+        self.unfinished.discard(pair.number)
 
     async def _look(self) -> Verdict:
         verdict = (await self.runtime.in_thread(self._result)).verdict
@@ -151,7 +157,7 @@ class _Run:
                 )
 
     def _say(self, trial: str, verdict: Verdict | None) -> None:
-        done = len({pair for pair, _ in trials.known(self.runtime, self.id)})
+        done = len({pair for pair, _ in trials.known(self.runtime, self.id)} - self.unfinished)
         spent = result.spent(self.runtime, self.id)
         self.watch(Progress(done, len(self.pairs), trial, spent.usd, verdict))
 

@@ -100,7 +100,16 @@ def with_unit(value: float, metric: str) -> str:
         digits = 2 if abs(value) >= 0.1 or value == 0 else min(8, 1 - int(np.floor(np.log10(abs(value)))))
         return f"{value:.{digits}f} USD"
     unit = UNITS.get(metric, "s" if metric.startswith("seconds") else "")
-    return f"{value:.3g} {unit}".strip()
+    return f"{plain(value)} {unit}".strip()
+
+
+def plain(value: float, *, sign: str = "") -> str:
+    """Three digits that say something, never as a power of ten; `sign` "+" shows it in any case."""
+    if not value:
+        return "0"
+    places = max(0, min(10, 2 - int(np.floor(np.log10(abs(value))))))
+    said = f"{value:{sign}.{places}f}"
+    return said.rstrip("0").rstrip(".") if "." in said else said
 
 
 def means(result: Result) -> list[list[str]]:
@@ -124,8 +133,10 @@ def comparison(result: Result) -> list[dict[str, str]]:
             {
                 "variant": d.variant,
                 "metric": d.metric,
-                "difference": f"{d.mean:+.3g} {unit}".strip(),
-                "interval": "too few pairs" if d.low is None or d.high is None else f"{d.low:+.3g} … {d.high:+.3g}",
+                "difference": f"{plain(d.mean, sign='+')} {unit}".strip(),
+                "interval": "too few pairs"
+                if d.low is None or d.high is None
+                else f"{plain(d.low, sign='+')} … {plain(d.high, sign='+')}",
                 "p": "–" if d.p_adjusted is None else f"{d.p_adjusted:.2g}",
                 "effect": "–" if d.effect is None else f"{d.effect:+.2f}",
                 "pairs": str(d.n),
